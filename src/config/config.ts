@@ -1,0 +1,124 @@
+/** The one typed configuration: its shape, its defaults as one literal, and where each value came from. */
+
+/** How one OTLP signal is sent. Every value is final: nothing below reads the environment again. */
+export interface OtlpTarget {
+  /** Full URL for http (`http://localhost:4318/v1/traces`), `scheme://host:port` for grpc. */
+  readonly endpoint: string;
+  /** Whether somebody named the endpoint. An unnamed one that nobody answers stands by instead of failing. */
+  readonly named: boolean;
+  readonly protocol: OtlpProtocol;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Milliseconds for one attempt. `0` means no limit. */
+  readonly timeoutMillis: number;
+  readonly compression: 'none' | 'gzip';
+  /** Paths of PEM files. */
+  readonly certificate?: string;
+  readonly clientKey?: string;
+  readonly clientCertificate?: string;
+  /** grpc only: plain text for an endpoint without a scheme. */
+  readonly insecure: boolean;
+}
+
+export type OtlpProtocol = 'http/protobuf' | 'http/json' | 'grpc';
+export type Signal = 'traces' | 'metrics' | 'logs';
+export type SamplerName =
+  | 'always_on'
+  | 'always_off'
+  | 'traceidratio'
+  | 'parentbased_always_on'
+  | 'parentbased_always_off'
+  | 'parentbased_traceidratio';
+export type LogFormat = 'auto' | 'json' | 'pretty' | 'logfmt';
+export type AttributeValue = string | number | boolean | readonly (string | number | boolean)[];
+
+/** Sizes and times of one batch queue (OTEL_BSP_*, OTEL_BLRP_*). Times in milliseconds. */
+export interface BatchConfig {
+  readonly scheduleDelayMillis: number;
+  readonly exportTimeoutMillis: number;
+  readonly maxQueueSize: number;
+  readonly maxExportBatchSize: number;
+}
+
+/** Limits of the OpenTelemetry SDK specification. `Infinity` means no limit. */
+export interface SpanLimits {
+  readonly attributeValueLengthLimit: number;
+  readonly attributeCountLimit: number;
+  readonly eventCountLimit: number;
+  readonly linkCountLimit: number;
+  readonly attributePerEventCountLimit: number;
+  readonly attributePerLinkCountLimit: number;
+}
+
+export interface Config {
+  /** `OTEL_SDK_DISABLED`: a console logger is left, and nothing else. */
+  readonly disabled: boolean;
+  /** Told once at start which targets were armed, patched and missed (`SONDE_DEBUG`). */
+  readonly debug: boolean;
+  readonly service: {
+    /** From options, `OTEL_SERVICE_NAME`, or the package.json nearest the main script; never from cwd. */
+    readonly name: string;
+    readonly version?: string;
+    /** A fresh UUID per process unless named. */
+    readonly instanceId: string;
+  };
+  /** Every further resource attribute (`OTEL_RESOURCE_ATTRIBUTES`, options). */
+  readonly resource: Readonly<Record<string, AttributeValue>>;
+  readonly propagators: readonly string[];
+  readonly correlation: {
+    /** Header names in the order they are believed; empty trusts no caller (`SONDE_CORRELATION_HEADERS=none`). */
+    readonly headers: readonly string[];
+    readonly echo: boolean;
+    /** What a fresh id is: the trace id, a UUID, or 32 hex digits. */
+    readonly generator: 'trace' | 'uuid' | 'hex';
+    /** Extra hosts that get the correlation id and baggage; `*` is every host, `none` is no host at all. */
+    readonly propagateTo: readonly string[];
+  };
+  readonly logs: {
+    /** Tree syntax: `info,shop.orders=debug`. */
+    readonly level: string;
+    readonly format: LogFormat;
+    readonly console: 'auto' | 'off';
+    /** Whether `request_id` is a field of every line. */
+    readonly requestId: boolean;
+    /** Whether resource names are fields of every line; `auto` is on in Kubernetes. */
+    readonly resource: 'auto' | 'on' | 'off';
+    readonly exporters: readonly string[];
+    readonly batch: BatchConfig;
+    readonly attributeValueLengthLimit: number;
+    readonly attributeCountLimit: number;
+  };
+  readonly traces: {
+    readonly exporters: readonly string[];
+    readonly sampler: SamplerName;
+    /** Ratio for `traceidratio`, 0 to 1. */
+    readonly samplerArg: number;
+    readonly limits: SpanLimits;
+    readonly batch: BatchConfig;
+  };
+  readonly metrics: {
+    readonly exporters: readonly string[];
+    readonly exportIntervalMillis: number;
+    readonly exportTimeoutMillis: number;
+    readonly temporality: 'cumulative' | 'delta' | 'lowmemory';
+    readonly histogramAggregation: 'explicit_bucket_histogram' | 'base2_exponential_bucket_histogram';
+    readonly exemplarFilter: 'always_on' | 'always_off' | 'trace_based';
+  };
+  readonly http: {
+    /** Paths without span, metric and access line. A trailing `*` is a prefix; query and trailing slash do not count. */
+    readonly ignorePaths: readonly string[];
+  };
+  readonly privacy: {
+    /** Names, on top of the built-in ones, whose values never leave the process. */
+    readonly redactKeys: readonly string[];
+  };
+  readonly instrumentations: {
+    /** Only these, if any is named (`OTEL_NODE_ENABLED_INSTRUMENTATIONS`). */
+    readonly enabled?: readonly string[];
+    readonly disabled: readonly string[];
+  };
+  readonly otlp: { readonly off: boolean } & Readonly<Record<Signal, OtlpTarget>>;
+}
+
+type Plain = string | number | boolean | undefined | readonly unknown[];
+/** A partial of any depth; lists are replaced whole. */
+export type Partially<T> = { readonly [K in keyof T]?: T[K] extends Plain ? T[K] : Partially<T[K]> };

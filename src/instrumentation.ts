@@ -1,0 +1,32 @@
+/** SOCKET: what an instrumentation must do. Instrumentations are plain objects made by one factory each. */
+import type { Meter, Tracer } from '@opentelemetry/api';
+import type { Config } from './config/config.ts';
+
+/** What an instrumentation is given when it is armed. */
+export interface Sensors {
+  readonly config: Config;
+  readonly tracer: Tracer;
+  readonly meter: Meter;
+}
+
+/** How much of a target could be reached. */
+export interface Patch {
+  /** Undoes it: after this call the target behaves as without Sonde. */
+  disable(): void;
+}
+
+export interface Instrumentation {
+  /** Short name as in `OTEL_NODE_DISABLED_INSTRUMENTATIONS`: `http`, `undici`, `pg`, `sqlite`. */
+  readonly name: string;
+  /**
+   * Specifiers of the modules it patches (`pg`, `node:sqlite`); empty when channels are enough.
+   * The module is handed to `patch` the first time the app loads it, never before.
+   */
+  readonly modules: readonly string[];
+  /** Called once at start. Subscribes to channels; must be cheap: the target is not loaded yet. */
+  enable?(sensors: Sensors): void;
+  /** Called once per loaded copy of a module, with its exports. Must not throw; must patch each object once. */
+  patch?(exports: any, specifier: string, sensors: Sensors): void;
+  /** Undoes `enable` and every `patch`. */
+  disable(): void;
+}
