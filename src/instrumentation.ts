@@ -9,12 +9,7 @@ export interface Sensors {
   readonly meter: Meter;
 }
 
-/** How much of a target could be reached. */
-export interface Patch {
-  /** Undoes it: after this call the target behaves as without Sonde. */
-  disable(): void;
-}
-
+/** One library, observed. */
 export interface Instrumentation {
   /** Short name as in `OTEL_NODE_DISABLED_INSTRUMENTATIONS`: `http`, `undici`, `pg`, `sqlite`. */
   readonly name: string;
