@@ -1,0 +1,70 @@
+/**
+ * The one context store of the process. It is OpenTelemetry's: the same AsyncLocalStorage serves Sonde, every
+ * official instrumentation and the app's own calls of the API.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { context as api, type Context, type ContextManager, ROOT_CONTEXT } from '@opentelemetry/api';
+import { shared } from '../slot.ts';
+
+interface State {
+  readonly storage: AsyncLocalStorage<Context>;
+  foreign: boolean;
+}
+
+const state = shared<State>('context', () => ({ storage: new AsyncLocalStorage(), foreign: false }));
+const { storage } = state;
+
+/** The context of work that belongs to nobody. */
+export const rootContext: Context = ROOT_CONTEXT;
+
+/** The context of the running work; the root context outside any. */
+export function activeContext(): Context {
+  return state.foreign ? api.active() : (storage.getStore() ?? rootContext);
+}
+
+/** Runs `fn` in `context` and gives back what it returns. */
+export function runIn<T>(context: Context, fn: () => T): T {
+  return state.foreign ? api.with(context, fn) : storage.run(context, fn);
+}
+
+/**
+ * Makes `context` current for the rest of this synchronous run and all it starts. Only for the edges where no
+ * function can be wrapped (diagnostics channels); a foreign context manager has no such call.
+ */
+export function enterContext(context: Context): void {
+  if (!state.foreign) storage.enterWith(context);
+}
+
+/** `fn`, always run in `context`. Properties of `fn` are not carried over. */
+export function bindTo<F extends (...args: any[]) => unknown>(context: Context, fn: F): F {
+  return function (this: unknown, ...args: unknown[]) {
+    return runIn(context, () => fn.apply(this, args));
+  } as F;
+}
+
+/** For `channel.bindStore`: the storage itself. */
+export function contextStorage(): AsyncLocalStorage<Context> {
+  return storage;
+}
+
+/** Another SDK holds the context: from now on ours is reached through the API. */
+export function followForeignContext(): void {
+  state.foreign = true;
+}
+
+/** What OpenTelemetry's API calls. Emitters are bound by wrapping their listeners' calls, never their methods. */
+export const contextManager: ContextManager = {
+  active: activeContext,
+  with(context, fn, thisArg, ...args) {
+    return storage.run(context, () => fn.apply(thisArg as never, args));
+  },
+  bind(context, target) {
+    return typeof target === 'function' ? (bindTo(context, target as never) as typeof target) : target;
+  },
+  enable() {
+    return contextManager;
+  },
+  disable() {
+    return contextManager;
+  },
+};

@@ -1,0 +1,59 @@
+/** What a unit of work carries beside its span, and the one function that stamps it onto whatever is born there. */
+import { type Context, createContextKey, trace } from '@opentelemetry/api';
+import type { AttributeValue } from '../config/config.ts';
+
+export type Attributes = Readonly<Record<string, AttributeValue>>;
+
+/** The unit of work: one request, one job, one script. */
+export interface Correlation {
+  /** The correlation id; absent: the trace id stands for it, so that one string finds everything. */
+  readonly id: string | undefined;
+  /** Unique per request: a valid `X-Request-ID`, else absent and the server span's id stands for it. */
+  readonly requestId: string | undefined;
+  /** Attributes bound to this unit of work. Replaced as a whole by `addContext`, never changed in place. */
+  attributes: Attributes;
+}
+
+/** The ids and bound attributes of one moment. Absent ids are `undefined`, never empty. */
+export interface Stamp {
+  readonly traceId: string | undefined;
+  readonly spanId: string | undefined;
+  readonly traceFlags: number;
+  readonly correlationId: string | undefined;
+  readonly requestId: string | undefined;
+  readonly attributes: Attributes | undefined;
+}
+
+const correlationKey = createContextKey('sonde.correlation');
+
+export function correlationOf(context: Context): Correlation | undefined {
+  return context.getValue(correlationKey) as Correlation | undefined;
+}
+
+export function withCorrelation(context: Context, correlation: Correlation): Context {
+  return context.setValue(correlationKey, correlation);
+}
+
+const nobody: Stamp = {
+  traceId: undefined,
+  spanId: undefined,
+  traceFlags: 0,
+  correlationId: undefined,
+  requestId: undefined,
+  attributes: undefined,
+};
+
+/** The one place where a record, a span or an exemplar gets its ids. */
+export function stampOf(context: Context): Stamp {
+  const span = trace.getSpanContext(context);
+  const correlation = correlationOf(context);
+  if (span === undefined && correlation === undefined) return nobody;
+  return {
+    traceId: span?.traceId,
+    spanId: span?.spanId,
+    traceFlags: span === undefined ? 0 : span.traceFlags & 1,
+    correlationId: correlation?.id ?? span?.traceId,
+    requestId: correlation?.requestId ?? span?.spanId,
+    attributes: correlation?.attributes,
+  };
+}

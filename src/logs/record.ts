@@ -1,0 +1,34 @@
+/** A log record: made once, stamped at birth, then only read. */
+import type { Context } from '@opentelemetry/api';
+import type { Stamp } from '../context/correlation.ts';
+import type { LevelName } from './levels.ts';
+
+/**
+ * One log record, whoever made it: Sonde's logger, the OpenTelemetry Logs API, or a bridged library. It is encoded
+ * as a line and as OTLP from this same object.
+ */
+export interface LogRecord {
+  /** Epoch milliseconds, with fractions where the clock gives them. */
+  readonly time: number;
+  readonly level: LevelName;
+  /** OpenTelemetry SeverityNumber, 1 to 24. */
+  readonly severityNumber: number;
+  /** Dotted logger name; the instrumentation scope in OTLP. */
+  readonly logger: string;
+  /** The rendered message. */
+  readonly message: string;
+  /** OpenTelemetry event name (`order_created`). */
+  readonly eventName?: string;
+  /** The call's own fields, as given: any value, encoded safely later. */
+  readonly fields?: Readonly<Record<string, unknown>>;
+  /** What was thrown, as given: usually an Error, but JavaScript throws anything. */
+  readonly error?: unknown;
+  /** Fields bound by `with()`; the call's own fields win over them. */
+  readonly bound?: Readonly<Record<string, unknown>>;
+  readonly stamp: Stamp;
+  /** The context the record was born in, for processors that want more than the stamp. */
+  readonly context: Context;
+}
+
+/** A destination of records inside the process: console, OTLP batch, a test's list. Must not throw. */
+export type Sink = (record: LogRecord) => void;
