@@ -1,0 +1,96 @@
+/** Bundles the doors and the heavy parts into `dist`: one CommonJS build, one instance of every module. */
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { join } from 'node:path';
+import { rolldown } from 'rolldown';
+
+const root = join(import.meta.dirname, '..');
+const dist = join(root, 'dist');
+const loader = join(root, 'src/load.ts');
+const doors = { index: 'src/index.ts', register: 'src/register.ts', testing: 'src/testing.ts' };
+const api = '@opentelemetry/api';
+
+/**
+ * What the official bootstrap imports but Sonde never lets it use: every exporter, reader and detector is handed
+ * to it ready made. Left out of the bundle; a call that reached them would fail loudly.
+ */
+const absent = [
+  /^@opentelemetry\/exporter-/,
+  /^@opentelemetry\/configuration$/,
+  /^@opentelemetry\/propagator-b3$/,
+  /^@opentelemetry\/context-async-hooks$/,
+  /^@opentelemetry\/instrumentation$/,
+];
+const bootstrap = /@opentelemetry[\\/]sdk-node/;
+
+/** Part name to source path, read from the literal table of `src/load.ts`. */
+export function readParts(): Record<string, string> {
+  const text = readFileSync(loader, 'utf8');
+  const rows = [...text.matchAll(/^ {2}(\w+): '(\..+\.ts)',$/gm)];
+  return Object.fromEntries(rows.map((row) => [row[1]!, row[2]!]));
+}
+
+function entries(): Record<string, string> {
+  const preload = { 'parts/preload': join(root, 'src/preload.ts') };
+  const parts = Object.entries(readParts()).map(([name, path]) => [`parts/${name}`, join(root, 'src', path)]);
+  return { ...doors, ...preload, ...Object.fromEntries(parts) };
+}
+
+const plugin = {
+  name: 'sonde',
+  resolveId(id: string, importer?: string) {
+    if (id === api) return { id: join(dist, 'api.cjs'), external: 'relative' as const };
+    if (importer && bootstrap.test(importer) && absent.some((name) => name.test(id))) return '\0absent';
+    return null;
+  },
+  load(id: string) {
+    return id === '\0absent' ? 'module.exports = { registerInstrumentations() {} };' : null;
+  },
+  transform(code: string, id: string) {
+    if (id.endsWith('src/register.ts')) return code.replace('./preload.ts', './parts/preload.cjs');
+    if (id !== loader) return null;
+    return code.replace(/^( {2}(\w+): )'\..+\.ts'/gm, "$1'./parts/$2.cjs'");
+  },
+};
+
+/** The API's own copy, chosen between at load, in one file: its 51 modules would cost more than all of Sonde. */
+async function bundleApi(): Promise<void> {
+  const { version } = JSON.parse(readFileSync(join(root, 'node_modules', api, 'package.json'), 'utf8'));
+  const build = await rolldown({
+    input: join(root, 'src/api.ts'),
+    platform: 'node',
+    external: [/^node:/],
+    plugins: [
+      {
+        name: 'version',
+        transform: (code: string) => code.replace('__SONDE_API_VERSION__', version),
+      },
+    ],
+  });
+  await build.write({ file: join(dist, 'api.cjs'), format: 'cjs', exports: 'default', sourcemap: true });
+}
+
+export async function bundle(): Promise<void> {
+  rmSync(dist, { recursive: true, force: true });
+  await bundleApi();
+  const build = await rolldown({
+    input: entries(),
+    platform: 'node',
+    external: [...builtinModules, /^node:/],
+    plugins: [plugin],
+    resolve: { conditionNames: ['node', 'import', 'default'] },
+    logLevel: 'warn',
+  });
+  await build.write({
+    dir: dist,
+    format: 'cjs',
+    exports: 'named',
+    sourcemap: true,
+    entryFileNames: '[name].cjs',
+    chunkFileNames: 'core-[hash].cjs',
+    minify: false,
+  });
+  writeFileSync(join(dist, 'package.json'), `${JSON.stringify({ type: 'commonjs' })}\n`);
+}
+
+if (import.meta.main) await bundle();

@@ -1,0 +1,57 @@
+/** How Sonde ends: what is queued goes out within a deadline, and the process ends as it would have without Sonde. */
+import { diagnostics } from './diagnostics.ts';
+
+const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+
+export interface Ending {
+  /** Tries to deliver what is queued. Must settle within `timeoutMillis`. */
+  flush(timeoutMillis: number): Promise<void>;
+  /** Milliseconds a signal or the natural end may be held up; 2,000 by default. */
+  readonly timeoutMillis: number;
+}
+
+/**
+ * Flushes at the natural end and on SIGTERM, SIGINT and SIGHUP. A signal that only Sonde listens to is raised again
+ * afterwards, so that status and signal stay Node's own; one that the app handles is left to the app.
+ * Gives back a function that removes every listener.
+ */
+export function watchEnds(ending: Ending): () => void {
+  const removals = [watchNaturalEnd(ending), ...signals.map((signal) => watchSignal(signal, ending))];
+  return () => {
+    for (const remove of removals) remove();
+  };
+}
+
+/** The flush's own timers do not hold the process, so one that does stands in until the flush is through. */
+async function hold(work: Promise<void>, timeoutMillis: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMillis);
+  });
+  try {
+    await Promise.race([work, deadline]);
+  } catch (error) {
+    diagnostics.debug(`The last flush failed: ${String(error)}`);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function watchNaturalEnd({ flush, timeoutMillis }: Ending): () => void {
+  const onEnd = () => void hold(flush(timeoutMillis), timeoutMillis);
+  process.once('beforeExit', onEnd);
+  return () => process.off('beforeExit', onEnd);
+}
+
+function watchSignal(signal: NodeJS.Signals, { flush, timeoutMillis }: Ending): () => void {
+  const onSignal = async () => {
+    const alone = process.listenerCount(signal) === 1;
+    await hold(flush(timeoutMillis), timeoutMillis);
+    if (!alone) return;
+    process.off(signal, onSignal);
+    process.kill(process.pid, signal);
+  };
+  // First in line: an app's `once` listener that ran before would no longer be counted as the app's handling.
+  process.prependListener(signal, onSignal);
+  return () => process.off(signal, onSignal);
+}

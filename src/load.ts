@@ -1,0 +1,21 @@
+/**
+ * Heavy parts are files of their own, read when first needed: an app that never speaks grpc never pays for it.
+ * This is the only `createRequire`; the build turns each literal path into the bundled part.
+ */
+import { createRequire } from 'node:module';
+
+const require = createRequire(import.meta.url);
+
+/** Part name to source file. Keep the paths literal: `build/bundle.ts` reads them here. */
+const parts = {
+  sdk: './traces/sdk.ts',
+  otlp: '../exporters/otlp/otlp.ts',
+  grpc: '../exporters/otlp/grpc.ts',
+} as const;
+
+export type Part = keyof typeof parts;
+
+/** Loads a part synchronously, once. Throws what loading throws: the caller knows what to do without it. */
+export function load<T>(part: Part): T {
+  return require(parts[part]) as T;
+}

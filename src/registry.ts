@@ -1,0 +1,149 @@
+/**
+ * OpenTelemetry's process-wide registrations: who holds them, whether ours were taken, and who tries later.
+ * The API reports refusals only to its diagnostic logger, which nobody sets; so Sonde sets it and listens.
+ */
+import { type DiagLogger, DiagLogLevel, diag } from '@opentelemetry/api';
+import { diagnostics } from './diagnostics.ts';
+
+const key = Symbol.for('opentelemetry.js.api.1');
+const names = ['trace', 'metrics', 'context', 'propagation', 'logs'] as const;
+export type GlobalName = (typeof names)[number];
+
+type Registry = { readonly version: string } & { [name in GlobalName | 'diag']?: object };
+type Holder = { [key]?: Registry };
+const holder = globalThis as Holder;
+
+/** The registrations that are taken at this moment. */
+export function heldGlobals(): GlobalName[] {
+  const registry = holder[key];
+  return registry === undefined ? [] : names.filter((name) => registry[name] !== undefined);
+}
+
+/** For a message: which SDK holds the tracer or the context, as far as its objects tell. */
+export function nameHolder(): string {
+  const held = holder[key];
+  const proxy = held?.trace as { getDelegate?(): object } | undefined;
+  const owner = proxy?.getDelegate?.() ?? held?.context ?? held?.metrics ?? held?.propagation;
+  const known = findKnownSdk();
+  return [owner?.constructor.name, known && `(${known})`, `API ${held?.version}`].filter(Boolean).join(' ');
+}
+
+const sdkPackage =
+  /node_modules[\\/]((?:@opentelemetry[\\/](?:sdk-node|auto-instrumentations-node|sdk-trace-node)|dd-trace|newrelic|elastic-apm-node|@sentry[\\/]node|@elastic[\\/]opentelemetry-node|@splunk[\\/]otel))[\\/]/;
+
+function findKnownSdk(): string | undefined {
+  for (const file of Object.keys(loadedFiles())) {
+    const found = sdkPackage.exec(file)?.[1];
+    if (found !== undefined) return found.replace('\\', '/');
+  }
+  return undefined;
+}
+
+function loadedFiles(): object {
+  return process.getBuiltinModule('node:module').createRequire(import.meta.url).cache;
+}
+
+/**
+ * Prepares the registry for Sonde's own registrations. When an app's older API has set only a diagnostic logger, the
+ * registry is locked to that version and would refuse ours without a word: it is made anew by our API, which older
+ * copies accept, with the old logger still listening.
+ */
+export function claimRegistry(): void {
+  const before = holder[key];
+  const logger = new Watch(before?.diag as DiagLogger | undefined);
+  if (before !== undefined) delete holder[key];
+  diag.setLogger(logger, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
+  const now = holder[key];
+  if (before !== undefined && now !== undefined) keepOthers(before, now);
+}
+
+function keepOthers(before: Registry, now: Registry): void {
+  for (const name of names) if (before[name] !== undefined) now[name] = before[name];
+  if (before.version === now.version) return;
+  diagnostics.info(
+    `Two copies of @opentelemetry/api: an app's package set a diagnostic logger through ${before.version}, ` +
+      `Sonde registers through ${now.version}; both work together.`,
+  );
+}
+
+/**
+ * Lets a newer copy of the API (`copy`, just loaded by the app) see what ours registered: it refuses an older
+ * registry, so the registry takes the newer version. Said once, since a method that only the newer API knows would
+ * be missing.
+ */
+export function admitCopy(copy: { trace?: { getTracerProvider(): object } }, version: string): void {
+  const registry = holder[key];
+  if (registry?.trace === undefined || copy.trace?.getTracerProvider() === registry.trace) return;
+  const raised = Object.defineProperty({ ...registry }, 'version', { value: version, enumerable: true });
+  holder[key] = raised as Registry;
+  diagnostics.warnOnce(
+    `api ${version}`,
+    'SONDE_ERR_API_VERSION',
+    `The app loaded @opentelemetry/api ${version}, Sonde registered through ${registry.version}; both share one registry now.`,
+  );
+}
+
+let starting = false;
+
+/** Refusals that Sonde's own start provokes are expected. */
+export function whileStarting<T>(fn: () => T): T {
+  starting = true;
+  try {
+    return fn();
+  } finally {
+    starting = false;
+  }
+}
+
+const refusal = /(?:duplicate registration of API: |of version v\S+ for )(\w+)/;
+
+/** Hears what the API says to its diagnostic logger; passes everything on to the logger that was there before. */
+class Watch implements DiagLogger {
+  readonly #before: DiagLogger | undefined;
+  constructor(before: DiagLogger | undefined) {
+    this.#before = before;
+  }
+  error(message: string, ...rest: unknown[]): void {
+    this.#before?.error(message, ...rest);
+    if (starting) return;
+    const refused = refusal.exec(message)?.[1];
+    if (refused !== undefined) reportRefusal(message);
+    else reportTrouble(message);
+  }
+  warn(message: string, ...rest: unknown[]): void {
+    this.#before?.warn(message, ...rest);
+    if (!starting) diagnostics.debug(`OpenTelemetry says: ${firstLine(message)}`);
+  }
+  info(message: string, ...rest: unknown[]): void {
+    this.#before?.info(message, ...rest);
+  }
+  debug(message: string, ...rest: unknown[]): void {
+    this.#before?.debug(message, ...rest);
+  }
+  verbose(message: string, ...rest: unknown[]): void {
+    this.#before?.verbose(message, ...rest);
+  }
+}
+
+const firstLine = (text: string) => String(text).split('\n', 1)[0]!.slice(0, 300);
+
+function reportTrouble(message: string): void {
+  const text = firstLine(message);
+  diagnostics.warnOnce(`diag ${text}`, 'SONDE_ERR_INTERNAL', `OpenTelemetry says: ${text}`);
+}
+
+/** The refused one shows in the stack that the API hands over: the first frame outside OpenTelemetry is the app's. */
+function reportRefusal(stack: string): void {
+  const frames = stack
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim());
+  const caller = frames.find((line) => !/node_modules[\\/]@opentelemetry|node:|[\\/]api\.cjs/.test(line));
+  const sdk = frames.map((line) => sdkPackage.exec(line)?.[1]).find(Boolean) ?? 'Another OpenTelemetry SDK';
+  const place = caller?.replace(/^at (?:.*\()?/, '').replace(/\)$/, '') ?? 'an unknown place';
+  diagnostics.warnOnce(
+    'foreign-after',
+    'SONDE_ERR_FOREIGN_SDK',
+    `${sdk} was started after Sonde, at ${place}; OpenTelemetry's API keeps the first, so that SDK gets nothing.`,
+  );
+}

@@ -1,0 +1,96 @@
+/** The official bootstrap, loaded on demand: every value is handed to it, so that it reads nothing by itself. */
+import { type ContextManager, type TextMapPropagator, trace } from '@opentelemetry/api';
+import { resourceFromAttributes } from '@opentelemetry/resources';
+import { PeriodicExportingMetricReader, type PushMetricExporter } from '@opentelemetry/sdk-metrics';
+import { NodeSDK, type NodeSDKConfiguration } from '@opentelemetry/sdk-node';
+import type { SpanProcessor } from '@opentelemetry/sdk-trace';
+import type { AttributeValue, Config } from '../config/config.ts';
+import { idGenerator } from '../context/ids.ts';
+import { batchProcessor, type SpanQueue } from './batch-processor.ts';
+import { identityTracerProvider } from './identity-tracer.ts';
+import { samplerOf } from './sampler.ts';
+
+/** Official parts a team plugs in; they are used unchanged. */
+export interface OfficialParts {
+  readonly spanProcessors?: readonly unknown[];
+  readonly sampler?: unknown;
+  readonly metricReaders?: readonly unknown[];
+  readonly views?: readonly unknown[];
+}
+
+export interface SdkParts {
+  readonly config: Config;
+  readonly attributes: Record<string, AttributeValue>;
+  readonly contextManager: ContextManager;
+  readonly propagator: TextMapPropagator;
+  readonly stamper: unknown;
+  readonly spans: SpanQueue | undefined;
+  readonly metricExporter: PushMetricExporter | undefined;
+  readonly official: OfficialParts;
+}
+
+export interface RunningSdk {
+  shutdown(): Promise<void>;
+  forceFlush(): Promise<void>;
+}
+
+type Resource = ReturnType<typeof resourceFromAttributes>;
+
+/** The official resource object, shared by the three signals. */
+export function resourceOf(attributes: Record<string, AttributeValue>): Resource {
+  return resourceFromAttributes(attributes as never);
+}
+
+function readersOf(parts: SdkParts): unknown[] {
+  const { config, metricExporter, official } = parts;
+  const own = metricExporter && [
+    new PeriodicExportingMetricReader({
+      exporter: metricExporter,
+      exportIntervalMillis: config.metrics.exportIntervalMillis,
+      exportTimeoutMillis: Math.min(config.metrics.exportTimeoutMillis, config.metrics.exportIntervalMillis),
+    }),
+  ];
+  return [...(own ?? []), ...(official.metricReaders ?? [])];
+}
+
+function processorsOf({ stamper, spans, official }: SdkParts): unknown[] {
+  const recording = [...(spans ? [batchProcessor(spans)] : []), ...(official.spanProcessors ?? [])];
+  return recording.length === 0 ? [] : [stamper, ...recording];
+}
+
+/** Starts the official SDK for traces and metrics. Logs are Sonde's own and registered before. */
+export function startSdk(parts: SdkParts): RunningSdk {
+  const { config, official } = parts;
+  const sampler = (official.sampler ?? samplerOf(config.traces)) as NonNullable<
+    NodeSDKConfiguration['sampler']
+  >;
+  const processors = processorsOf(parts) as SpanProcessor[];
+  const readers = readersOf(parts) as NonNullable<NodeSDKConfiguration['metricReaders']>;
+  if (processors.length === 0) {
+    trace.setGlobalTracerProvider(identityTracerProvider({ sampler, ids: idGenerator }));
+  }
+  const sdk = new NodeSDK({
+    autoDetectResources: false,
+    resource: resourceOf(parts.attributes),
+    contextManager: parts.contextManager,
+    textMapPropagator: parts.propagator,
+    idGenerator,
+    sampler,
+    spanLimits: config.traces.limits,
+    spanProcessors: processors,
+    metricReaders: readers,
+    views: [...(official.views ?? [])] as never,
+    logRecordProcessors: [],
+    instrumentations: [],
+  });
+  sdk.start();
+  return {
+    shutdown: () => sdk.shutdown(),
+    async forceFlush() {
+      await Promise.allSettled([
+        ...processors.map((processor) => processor.forceFlush()),
+        ...readers.map((reader) => reader.forceFlush()),
+      ]);
+    },
+  };
+}

@@ -1,0 +1,83 @@
+/** Spans in the app's own code. */
+import { type Attributes, type Span, SpanStatusCode, trace } from '@opentelemetry/api';
+import { activeContext, runIn } from '../context/context.ts';
+import { VERSION } from '../version.ts';
+
+/** One error object is one exception in its trace, whoever sees it first. */
+const recorded = new WeakSet<object>();
+
+/**
+ * Runs `fn` inside a new span and gives back what it returns. An error, thrown or rejected, is recorded on the span
+ * (once per error object, however many spans it crosses), sets its status, and goes on unchanged. The span ends when
+ * `fn` returns, or when the promise it returned settles.
+ *
+ * @example
+ * const receipt = await withSpan('charge card', { 'order.id': 1042 }, () => charge(order));
+ */
+export function withSpan<T>(name: string, fn: (span: Span) => T): T;
+export function withSpan<T>(name: string, attributes: Attributes, fn: (span: Span) => T): T;
+export function withSpan<T>(
+  name: string,
+  second: Attributes | ((span: Span) => T),
+  third?: (span: Span) => T,
+): T {
+  const fn = (typeof second === 'function' ? second : third) as (span: Span) => T;
+  const attributes = typeof second === 'function' ? undefined : second;
+  const parent = activeContext();
+  const span = trace.getTracer('sonde', VERSION).startSpan(String(name), { attributes }, parent);
+  return runIn(trace.setSpan(parent, span), () => settle(span, fn));
+}
+
+function settle<T>(span: Span, fn: (span: Span) => T): T {
+  try {
+    const result = fn(span);
+    if (isThenable(result)) return follow(span, result) as T;
+    span.end();
+    return result;
+  } catch (error) {
+    fail(span, error);
+    throw error;
+  }
+}
+
+function follow<T>(span: Span, promise: PromiseLike<T>): PromiseLike<T> {
+  return promise.then(
+    (value) => {
+      span.end();
+      return value;
+    },
+    (error: unknown) => {
+      fail(span, error);
+      throw error;
+    },
+  );
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
+}
+
+function fail(span: Span, error: unknown): void {
+  recordError(span, error);
+  span.end();
+}
+
+/** Marks `span` as failed by `error`: status, `error.type`, and the exception unless the trace has it already. */
+export function recordError(span: Span, error: unknown): void {
+  try {
+    const isError = error instanceof Error;
+    const message = isError ? error.message : String(error);
+    span.setStatus({ code: SpanStatusCode.ERROR, message });
+    span.setAttribute('error.type', isError ? error.name || 'Error' : typeof error);
+    if (isError && recorded.has(error)) return;
+    if (isError) recorded.add(error);
+    span.recordException(isError ? error : message);
+  } catch {
+    // A hostile error must not replace the app's own.
+  }
+}
+
+/** The span of the running work, or `undefined` outside any. */
+export function currentSpan(): Span | undefined {
+  return trace.getSpan(activeContext());
+}
