@@ -1,4 +1,4 @@
-/** The one typed configuration: its shape, its defaults as one literal, and where each value came from. */
+/** The one typed configuration: its shape, what a user may say of it, and its defaults as one literal. */
 
 /** How one OTLP signal is sent. Every value is final: nothing below reads the environment again. */
 export interface OtlpTarget {
@@ -29,6 +29,7 @@ export type SamplerName =
   | 'parentbased_always_off'
   | 'parentbased_traceidratio';
 export type LogFormat = 'auto' | 'json' | 'pretty' | 'logfmt';
+export type DiagnosticsLevel = 'debug' | 'info' | 'warn' | 'error' | 'none';
 export type AttributeValue = string | number | boolean | readonly (string | number | boolean)[];
 
 /** Sizes and times of one batch queue (OTEL_BSP_*, OTEL_BLRP_*). Times in milliseconds. */
@@ -54,8 +55,21 @@ export interface Config {
   readonly disabled: boolean;
   /** Told once at start which targets were armed, patched and missed (`SONDE_DEBUG`). */
   readonly debug: boolean;
+  readonly diagnostics: {
+    /** What of Sonde's own words is written (`OTEL_LOG_LEVEL`). */
+    readonly level: DiagnosticsLevel;
+  };
+  /** Facts about the process, read once from its environment. Nobody sets them. */
+  readonly surroundings: {
+    /** mocha sets no variable and is not noticed. */
+    readonly testRunner: boolean;
+    readonly kubernetes: boolean;
+  };
   readonly service: {
-    /** From options, `OTEL_SERVICE_NAME`, or the package.json nearest the main script; never from cwd. */
+    /**
+     * From options, `OTEL_SERVICE_NAME`, `service.name` in `OTEL_RESOURCE_ATTRIBUTES`, or the package.json nearest
+     * the main script; never from cwd.
+     */
     readonly name: string;
     readonly version?: string;
     /** A fresh UUID per process unless named. */
@@ -63,6 +77,7 @@ export interface Config {
   };
   /** Every further resource attribute (`OTEL_RESOURCE_ATTRIBUTES`, options). */
   readonly resource: Readonly<Record<string, AttributeValue>>;
+  /** `none` is the empty list, here and in every list of exporters. */
   readonly propagators: readonly string[];
   readonly correlation: {
     /** Header names in the order they are believed; empty trusts no caller (`SONDE_CORRELATION_HEADERS=none`). */
@@ -80,7 +95,7 @@ export interface Config {
     readonly console: 'auto' | 'off';
     /** Whether `request_id` is a field of every line. */
     readonly requestId: boolean;
-    /** Whether resource names are fields of every line; `auto` is on in Kubernetes. */
+    /** Whether resource names are fields of every line. `auto` (on in Kubernetes) is decided before anyone reads it. */
     readonly resource: 'auto' | 'on' | 'off';
     readonly exporters: readonly string[];
     readonly batch: BatchConfig;
@@ -98,6 +113,7 @@ export interface Config {
   readonly metrics: {
     readonly exporters: readonly string[];
     readonly exportIntervalMillis: number;
+    /** Never longer than the interval; `0` (no limit) becomes the interval. */
     readonly exportTimeoutMillis: number;
     readonly temporality: 'cumulative' | 'delta' | 'lowmemory';
     readonly histogramAggregation: 'explicit_bucket_histogram' | 'base2_exponential_bucket_histogram';
@@ -122,3 +138,88 @@ export interface Config {
 type Plain = string | number | boolean | undefined | readonly unknown[];
 /** A partial of any depth; lists are replaced whole. */
 export type Partially<T> = { readonly [K in keyof T]?: T[K] extends Plain ? T[K] : Partially<T[K]> };
+
+/** What can be said of a destination; said once for all signals or for one of them. */
+export type OtlpOptions = Partially<Omit<OtlpTarget, 'named'>>;
+
+/** What `init`, `defineConfig` and a configuration file take: any part of the configuration, to any depth. */
+export type Options = Partially<Omit<Config, 'surroundings' | 'otlp'>> & {
+  readonly otlp?: OtlpOptions & {
+    /** Sends nothing by OTLP (`SONDE_OTLP=off`). */
+    readonly off?: boolean;
+    readonly traces?: OtlpOptions;
+    readonly metrics?: OtlpOptions;
+    readonly logs?: OtlpOptions;
+  };
+};
+
+const batch: BatchConfig = {
+  scheduleDelayMillis: 5_000,
+  exportTimeoutMillis: 30_000,
+  maxQueueSize: 2_048,
+  maxExportBatchSize: 512,
+};
+
+const otlp: OtlpTarget = {
+  endpoint: 'http://localhost:4318',
+  named: false,
+  protocol: 'http/protobuf',
+  headers: {},
+  timeoutMillis: 10_000,
+  compression: 'none',
+  insecure: false,
+};
+
+/** What holds where nobody says anything. Numbers of the OpenTelemetry SDK specification. */
+export const defaults: Config = {
+  disabled: false,
+  debug: false,
+  diagnostics: { level: 'info' },
+  surroundings: { testRunner: false, kubernetes: false },
+  service: { name: 'unknown_service:node', instanceId: 'a fresh UUID' },
+  resource: {},
+  propagators: ['tracecontext', 'baggage'],
+  correlation: {
+    headers: ['X-Correlation-ID', 'X-Request-ID'],
+    echo: true,
+    generator: 'trace',
+    propagateTo: [],
+  },
+  logs: {
+    level: 'info',
+    format: 'auto',
+    console: 'auto',
+    requestId: false,
+    resource: 'auto',
+    exporters: ['otlp'],
+    batch: { ...batch, scheduleDelayMillis: 1_000 },
+    attributeValueLengthLimit: Number.POSITIVE_INFINITY,
+    attributeCountLimit: 128,
+  },
+  traces: {
+    exporters: ['otlp'],
+    sampler: 'parentbased_always_on',
+    samplerArg: 1,
+    limits: {
+      attributeValueLengthLimit: Number.POSITIVE_INFINITY,
+      attributeCountLimit: 128,
+      eventCountLimit: 128,
+      linkCountLimit: 128,
+      attributePerEventCountLimit: 128,
+      attributePerLinkCountLimit: 128,
+    },
+    batch,
+  },
+  metrics: {
+    exporters: ['otlp'],
+    exportIntervalMillis: 60_000,
+    exportTimeoutMillis: 30_000,
+    temporality: 'cumulative',
+    histogramAggregation: 'explicit_bucket_histogram',
+    exemplarFilter: 'trace_based',
+  },
+  http: { ignorePaths: ['/healthz', '/readyz', '/livez', '/health', '/metrics'] },
+  privacy: { redactKeys: [] },
+  instrumentations: { disabled: [] },
+  otlp: { off: false, traces: otlp, metrics: otlp, logs: otlp },
+};

@@ -1,0 +1,22 @@
+/**
+ * The only reader of the environment. No imports: the preload asks it before anything else of Sonde may be read.
+ * What the variables mean stands in `variables.ts`.
+ */
+
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** A copy of the process's environment as it is now; names are upper case on Windows, where case does not count. */
+export function environment(): Env {
+  if (process.platform !== 'win32') return { ...process.env };
+  return Object.fromEntries(Object.entries(process.env).map(([name, value]) => [name.toUpperCase(), value]));
+}
+
+/** jest, vitest, node:test, or whoever sets `NODE_ENV=test`. mocha sets nothing of its own. */
+export function isTestRunner(env: Env): boolean {
+  return env.NODE_ENV === 'test' || Boolean(env.VITEST || env.JEST_WORKER_ID || env.NODE_TEST_CONTEXT);
+}
+
+/** Every pod is given the address of its cluster. */
+export function isKubernetes(env: Env): boolean {
+  return Boolean(env.KUBERNETES_SERVICE_HOST);
+}

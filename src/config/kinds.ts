@@ -1,0 +1,129 @@
+/** What a setting takes: how a typed value is checked, how a variable's text is read, and how to say it to people. */
+
+/** A value that was understood; with a note when not all of it was. Without a value the text was wrong. */
+export interface Parsed<T> {
+  readonly value?: T;
+  /** Follows the variable's name: `names "zipkin", which comes later; it is left out`. */
+  readonly note?: string;
+}
+
+export interface Kind<T> {
+  /** Follows "is not" and "takes": `a positive whole number`. */
+  readonly takes: string;
+  /** `whole`: never shown. `url`: shown without user, password and query. */
+  readonly secret?: 'whole' | 'url';
+  /** Several sources add to it name by name instead of replacing it. */
+  readonly isMap?: true;
+  /** The value to keep (a copy, if it is a list or an object), or undefined if `given` is wrong. */
+  read(given: unknown): T | undefined;
+  /** The same for the text of an environment variable, already trimmed and not empty. */
+  parse(text: string): Parsed<T>;
+}
+
+type FromText = (text: string) => unknown;
+
+function scalar<T>(takes: string, read: (given: unknown) => T | undefined, fromText: FromText): Kind<T> {
+  return { takes, read, parse: (text) => ({ value: read(fromText(text)) }) };
+}
+
+function readText(given: unknown): string | undefined {
+  return typeof given === 'string' && given.trim() !== '' ? given.trim() : undefined;
+}
+
+function readBoolean(given: unknown): boolean | undefined {
+  return typeof given === 'boolean' ? given : undefined;
+}
+
+export const text: Kind<string> = scalar('a text', readText, (given) => given);
+
+/** A boolean of the OpenTelemetry specification: `true` and `false`, nothing else. */
+export const flag: Kind<boolean> = scalar(
+  'true or false',
+  readBoolean,
+  (given) => ({ true: true, false: false })[given.toLowerCase()],
+);
+
+const switchWords = new Map<string, boolean>([
+  ...['on', 'true', '1', 'yes'].map((word): [string, boolean] => [word, true]),
+  ...['off', 'false', '0', 'no', 'none'].map((word): [string, boolean] => [word, false]),
+]);
+
+/** A switch of Sonde's own: `on`, `off`, and what people write instead. */
+export const toggle: Kind<boolean> = scalar('on or off', readBoolean, (given) =>
+  switchWords.get(given.toLowerCase()),
+);
+
+/** The same, read the other way round: `SONDE_OTLP=off` sets `otlp.off`. */
+export const offSwitch: Kind<boolean> = scalar('on or off', readBoolean, (given) => {
+  const on = switchWords.get(given.toLowerCase());
+  return on === undefined ? undefined : !on;
+});
+
+const largest = 2 ** 31 - 1;
+
+function wholeNumber(takes: string, smallest: number, unlimited = false): Kind<number> {
+  const read = (given: unknown): number | undefined => {
+    if (unlimited && given === Number.POSITIVE_INFINITY) return given;
+    if (!Number.isInteger(given)) return undefined;
+    const value = given as number;
+    return value >= smallest && value <= largest ? value : undefined;
+  };
+  return scalar(takes, read, (given) => (/^\d+$/.test(given) ? Number(given) : undefined));
+}
+
+export const positive: Kind<number> = wholeNumber('a positive whole number', 1);
+export const limit: Kind<number> = wholeNumber('a whole number, zero or more', 0, true);
+export const millis: Kind<number> = wholeNumber('a whole number of milliseconds, zero or more', 0);
+export const interval: Kind<number> = wholeNumber('a positive whole number of milliseconds', 1);
+
+export const ratio: Kind<number> = scalar(
+  'a number from 0 to 1',
+  (given) => (typeof given === 'number' && given >= 0 && given <= 1 ? given : undefined),
+  (given) => (/^(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?$/i.test(given) ? Number(given) : undefined),
+);
+
+interface Spellings<T> {
+  /** Other words for a value. */
+  readonly aliases?: Readonly<Record<string, T>>;
+  /** Known to the specification, not to Sonde yet. */
+  readonly later?: readonly string[];
+}
+
+/** One word of a list, in any case. */
+export function oneOf<T extends string>(values: readonly T[], spellings: Spellings<T> = {}): Kind<T> {
+  const words = new Map<string, T>(Object.entries(spellings.aliases ?? {}));
+  for (const value of values) words.set(value, value);
+  const read = (given: unknown): T | undefined =>
+    typeof given === 'string' ? words.get(given.trim().toLowerCase()) : undefined;
+  const parse = (given: string): Parsed<T> => {
+    const later = spellings.later?.includes(given.toLowerCase());
+    return later ? { note: 'which comes later' } : { value: read(given) };
+  };
+  return { takes: `one of ${values.join(', ')}`, read, parse };
+}
+
+const levelWord = '(?:trace|debug|info|warn|warning|error|fatal|critical|off|none)';
+const levelTree = new RegExp(`^(?:(?:[^\\s,=]+\\s*=\\s*)?${levelWord}\\s*(?:,\\s*|$))+$`, 'i');
+
+/** `info,shop.orders=debug`; only the form is checked, the tree of loggers gives it meaning. */
+export const levels: Kind<string> = scalar(
+  'a level (trace, debug, info, warn, error, fatal, off) or a tree of levels such as info,shop.orders=debug',
+  (given) => {
+    const tree = readText(given);
+    return tree !== undefined && levelTree.test(tree) ? tree : undefined;
+  },
+  (given) => given,
+);
+
+/** A URL, or `host:port` for grpc. Which of them is right is known only beside the protocol. */
+export const endpoint: Kind<string> = {
+  ...scalar(
+    'a URL such as http://collector:4318',
+    (given) => {
+      const url = readText(given);
+      return url !== undefined && /^[\x21-\x7e]+$/.test(url) ? url : undefined;
+    },
+    (given) => given,
+  ),
+  secret: 'url',
+};
