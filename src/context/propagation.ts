@@ -10,6 +10,7 @@ import { correlationOf, stampOf, withCorrelation } from './correlation.ts';
 import { createDestinations } from './destinations.ts';
 import type { Format, ReadHeader, WriteHeader } from './format.ts';
 import { generateCorrelationId, isCorrelationId } from './ids.ts';
+import { isSuppressed } from './suppression.ts';
 import { baggageFormat, traceContextFormat } from './w3c.ts';
 
 /** What a request brought, as far as it can be believed. */
@@ -53,9 +54,6 @@ const formats: Readonly<Record<string, Format>> = {
   b3: b3Format,
   b3multi: b3MultiFormat,
 };
-
-/** OpenTelemetry's mark on the traffic of exporters, as `@opentelemetry/core` spells it. */
-const suppressedKey = Symbol.for('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
 
 const requestIdHeader = 'x-request-id';
 
@@ -150,10 +148,6 @@ export function createPropagation(config: PropagationConfig): Propagation {
     },
     extract: (carrier) => extractUnit(rootContext, (name) => readCarrier(carrier, name)),
   };
-}
-
-function isSuppressed(context: Context): boolean {
-  return context.getValue(suppressedKey) === true;
 }
 
 /** What stands before `init` has run. */
