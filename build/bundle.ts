@@ -2,7 +2,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { join } from 'node:path';
-import { rolldown } from 'rolldown';
+import { type RolldownBuild, rolldown } from 'rolldown';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
@@ -54,7 +54,7 @@ const plugin = {
 };
 
 /** The API's own copy, chosen between at load, in one file: its 51 modules would cost more than all of Sonde. */
-async function bundleApi(): Promise<void> {
+async function bundleApi(): Promise<string[]> {
   const { version } = JSON.parse(readFileSync(join(root, 'node_modules', api, 'package.json'), 'utf8'));
   const build = await rolldown({
     input: join(root, 'src/api.ts'),
@@ -67,12 +67,25 @@ async function bundleApi(): Promise<void> {
       },
     ],
   });
-  await build.write({ file: join(dist, 'api.cjs'), format: 'cjs', exports: 'default', sourcemap: true });
+  const written = await build.write({
+    file: join(dist, 'api.cjs'),
+    format: 'cjs',
+    exports: 'default',
+    sourcemap: true,
+  });
+  return modulesOf(written.output);
 }
 
-export async function bundle(): Promise<void> {
+type Output = Awaited<ReturnType<RolldownBuild['write']>>['output'];
+
+function modulesOf(output: Output): string[] {
+  return output.flatMap((file) => (file.type === 'chunk' ? file.moduleIds : []));
+}
+
+/** Writes the bundle; gives back the ids of every module that is in it. */
+export async function bundle(): Promise<string[]> {
   rmSync(dist, { recursive: true, force: true });
-  await bundleApi();
+  const apiModules = await bundleApi();
   const build = await rolldown({
     input: entries(),
     platform: 'node',
@@ -81,7 +94,7 @@ export async function bundle(): Promise<void> {
     resolve: { conditionNames: ['node', 'import', 'default'] },
     logLevel: 'warn',
   });
-  await build.write({
+  const written = await build.write({
     dir: dist,
     format: 'cjs',
     exports: 'named',
@@ -91,6 +104,5 @@ export async function bundle(): Promise<void> {
     minify: false,
   });
   writeFileSync(join(dist, 'package.json'), `${JSON.stringify({ type: 'commonjs' })}\n`);
+  return [...apiModules, ...modulesOf(written.output)];
 }
-
-if (import.meta.main) await bundle();

@@ -6,17 +6,10 @@ import { NodeSDK, type NodeSDKConfiguration } from '@opentelemetry/sdk-node';
 import type { SpanProcessor } from '@opentelemetry/sdk-trace';
 import type { AttributeValue, Config } from '../config/config.ts';
 import { idGenerator } from '../context/ids.ts';
+import type { OfficialParts } from '../official.ts';
 import { batchProcessor, type SpanQueue } from './batch-processor.ts';
 import { identityTracerProvider } from './identity-tracer.ts';
 import { samplerOf } from './sampler.ts';
-
-/** Official parts a team plugs in; they are used unchanged. */
-export interface OfficialParts {
-  readonly spanProcessors?: readonly unknown[];
-  readonly sampler?: unknown;
-  readonly metricReaders?: readonly unknown[];
-  readonly views?: readonly unknown[];
-}
 
 export interface SdkParts {
   readonly config: Config;

@@ -1,0 +1,122 @@
+/** Metrics of the Node.js process itself: event loop, garbage collector, heap, by the semantic conventions. */
+import { monitorEventLoopDelay, PerformanceObserver, performance } from 'node:perf_hooks';
+import v8 from 'node:v8';
+import type {
+  BatchObservableResult,
+  Histogram,
+  Meter,
+  ObservableGauge,
+  ObservableUpDownCounter,
+} from '@opentelemetry/api';
+import type { Instrumentation } from '../src/instrumentation.ts';
+
+const nanosPerSecond = 1e9;
+/** Conventional buckets for a pause in seconds. */
+const gcBuckets = [0.01, 0.1, 1, 10];
+/** `kind` of a `gc` performance entry to the convention's word. */
+const gcTypes: Readonly<Record<number, string>> = { 1: 'minor', 4: 'major', 8: 'incremental', 16: 'weakcb' };
+
+const delays = ['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'] as const;
+type DelayHistogram = ReturnType<typeof monitorEventLoopDelay>;
+type Delay = (typeof delays)[number];
+
+function delayOf(histogram: DelayHistogram, delay: Delay): number {
+  const nanos = delay.startsWith('p')
+    ? histogram.percentile(Number(delay.slice(1)))
+    : histogram[delay as 'min'];
+  return Number.isFinite(nanos) ? nanos / nanosPerSecond : 0;
+}
+
+/** Observes the delay over each collection interval; gives back what stops it. */
+function watchDelay(meter: Meter): () => void {
+  const histogram = monitorEventLoopDelay({ resolution: 10 });
+  const gauges = delays.map((delay) =>
+    meter.createObservableGauge(`nodejs.eventloop.delay.${delay}`, {
+      unit: 's',
+      description: `Event loop ${delay} delay.`,
+    }),
+  );
+  const observe = (result: BatchObservableResult) => {
+    if (histogram.count > 0) {
+      for (const [at, delay] of delays.entries()) result.observe(gauges[at]!, delayOf(histogram, delay));
+    }
+    histogram.reset();
+  };
+  meter.addBatchObservableCallback(observe, gauges);
+  histogram.enable();
+  return () => {
+    histogram.disable();
+    meter.removeBatchObservableCallback(observe, gauges);
+  };
+}
+
+function watchUtilization(meter: Meter): () => void {
+  const gauge = meter.createObservableGauge('nodejs.eventloop.utilization', {
+    unit: '1',
+    description: 'Event loop utilization.',
+  });
+  let last = performance.eventLoopUtilization();
+  const observe = (result: { observe(value: number): void }) => {
+    const now = performance.eventLoopUtilization();
+    result.observe(performance.eventLoopUtilization(now, last).utilization);
+    last = now;
+  };
+  gauge.addCallback(observe);
+  return () => gauge.removeCallback(observe);
+}
+
+function watchCollector(meter: Meter): () => void {
+  const pauses: Histogram = meter.createHistogram('v8js.gc.duration', {
+    unit: 's',
+    description: 'Garbage collection duration.',
+    advice: { explicitBucketBoundaries: gcBuckets },
+  });
+  const observer = new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) {
+      const kind = (entry as { detail?: { kind?: number } }).detail?.kind ?? 0;
+      pauses.record(entry.duration / 1000, { 'v8js.gc.type': gcTypes[kind] ?? 'minor' });
+    }
+  });
+  observer.observe({ entryTypes: ['gc'] });
+  return () => observer.disconnect();
+}
+
+const heapFields = {
+  'v8js.memory.heap.used': 'space_used_size',
+  'v8js.memory.heap.space.size': 'space_size',
+  'v8js.memory.heap.space.available_size': 'space_available_size',
+  'v8js.memory.heap.space.physical_size': 'physical_space_size',
+} as const;
+
+function watchHeap(meter: Meter): () => void {
+  const rows = Object.entries(heapFields).map(
+    ([name, field]): [ObservableUpDownCounter | ObservableGauge, keyof v8.HeapSpaceInfo] => [
+      meter.createObservableUpDownCounter(name, { unit: 'By' }),
+      field,
+    ],
+  );
+  const instruments = rows.map(([instrument]) => instrument);
+  const observe = (result: BatchObservableResult) => {
+    for (const space of v8.getHeapSpaceStatistics()) {
+      const attributes = { 'v8js.heap.space.name': space.space_name };
+      for (const [instrument, field] of rows) result.observe(instrument, Number(space[field]), attributes);
+    }
+  };
+  meter.addBatchObservableCallback(observe, instruments);
+  return () => meter.removeBatchObservableCallback(observe, instruments);
+}
+
+/** `runtime`: nothing is patched, nothing holds the process. */
+export function runtime(): Instrumentation {
+  let stops: (() => void)[] = [];
+  return {
+    name: 'runtime',
+    modules: [],
+    enable({ meter }) {
+      stops = [watchDelay, watchUtilization, watchCollector, watchHeap].map((watch) => watch(meter));
+    },
+    disable() {
+      for (const stop of stops.splice(0)) stop();
+    },
+  };
+}

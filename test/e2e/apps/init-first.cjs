@@ -1,0 +1,2 @@
+require('sonde').init();
+require('./app.cjs');
