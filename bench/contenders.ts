@@ -1,0 +1,65 @@
+/** Who is compared: flags in front of the same script, and what their environment says. */
+import { existsSync } from 'node:fs';
+
+/** The folder every child runs in, so that `--require` finds the peers as a user's app would. */
+export const home: string = import.meta.dirname;
+
+export interface Contender {
+  readonly name: string;
+  /** Node flags in front of the script. */
+  readonly flags: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Cloud detectors ask metadata addresses that do not exist here; that would be an unfair cost. */
+const localDetectors = { OTEL_NODE_RESOURCE_DETECTORS: 'env,host,os,process' };
+const headSampledOut = { OTEL_TRACES_SAMPLER: 'always_off' };
+
+export const bare: Contender = { name: 'bare', flags: [] };
+
+export const autoInstrumentations: Contender = {
+  name: 'auto-instrumentations-node',
+  flags: ['--require', '@opentelemetry/auto-instrumentations-node/register'],
+  env: localDetectors,
+};
+
+export const nodeSdk: Contender = {
+  name: 'NodeSDK + http',
+  flags: ['--require', './apps/node-sdk.cjs'],
+  env: localDetectors,
+};
+
+export const nodeSdkSampledOut: Contender = {
+  ...nodeSdk,
+  name: 'NodeSDK + http, sampled out',
+  env: { ...localDetectors, ...headSampledOut },
+};
+
+export const sonde: Contender = { name: 'Sonde', flags: ['--require', 'sonde/register'] };
+
+export const sondeSampledOut: Contender = { ...sonde, name: 'Sonde, sampled out', env: headSampledOut };
+
+/** Drops the contenders that need Sonde while there is no built Sonde to install. */
+export function present(contenders: readonly Contender[]): Contender[] {
+  return contenders.filter((contender) => !contender.name.startsWith('Sonde') || hasSonde());
+}
+
+function hasSonde(): boolean {
+  return existsSync(`${home}/node_modules/sonde/package.json`);
+}
+
+/** The environment of one child: ours, without whatever would steer OpenTelemetry, Sonde or Node from outside. */
+export function environment(contender: Contender, sinkPort: number): NodeJS.ProcessEnv {
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(OTEL_|SONDE_|npm_|NODE_)/.test(name));
+  return {
+    ...Object.fromEntries(inherited),
+    OTEL_SERVICE_NAME: 'bench',
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${sinkPort}/${slug(contender)}`,
+    ...contender.env,
+  };
+}
+
+/** The contender's name as a path segment: the sink counts per path. */
+export function slug(contender: Contender): string {
+  return contender.name.toLowerCase().replace(/[^a-z0-9]+/g, '-');
+}

@@ -1,0 +1,125 @@
+/** CPU of one log record inside an active span: the JSON line alone, and the line plus its OTLP record. */
+import { closeSync, openSync, readSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { measure, type Partner } from './child.ts';
+import { type Contender, present, slug, sonde } from './contenders.ts';
+import { median, minimum, pairedRatio, ratio, shuffled, table } from './figures.ts';
+
+interface Cell extends Contender {
+  readonly script: string;
+}
+
+const correlated = ['--require', './apps/correlated.cjs'];
+const lineOnly = { OTEL_LOGS_EXPORTER: 'none', OTEL_METRICS_EXPORTER: 'none' };
+const andSent = {
+  OTEL_LOGS_EXPORTER: 'otlp',
+  OTEL_METRICS_EXPORTER: 'none',
+  BENCH_SEND: 'yes',
+  BENCH_PACE: '400',
+};
+
+const lines: Cell[] = [
+  { name: 'pino, no ids', script: 'apps/log-pino.cjs', flags: [], env: lineOnly },
+  { name: 'pino + instrumentation-pino', script: 'apps/log-pino.cjs', flags: correlated, env: lineOnly },
+  { name: 'winston, no ids', script: 'apps/log-winston.cjs', flags: [], env: lineOnly },
+  {
+    name: 'winston + instrumentation-winston',
+    script: 'apps/log-winston.cjs',
+    flags: correlated,
+    env: lineOnly,
+  },
+  { ...sonde, name: 'Sonde', script: 'apps/log-sonde.cjs', env: lineOnly },
+];
+
+const sending: Cell[] = [
+  lines[0]!,
+  { name: 'pino + instrumentation-pino, sent', script: 'apps/log-pino.cjs', flags: correlated, env: andSent },
+  { ...sonde, name: 'Sonde, sent', script: 'apps/log-sonde.cjs', env: andSent },
+];
+
+/** Runs the part and returns its section as markdown. */
+export async function logging(sink: Partner, sinkPort: number, rounds = 7): Promise<string> {
+  const file = path.join(tmpdir(), `sonde-bench-${process.pid}.log`);
+  const sections = [
+    await compare('JSON line to /dev/null', lines, '/dev/null', sink, sinkPort, rounds),
+    await compare('JSON line to a file', lines, file, sink, sinkPort, rounds),
+    await compare('JSON line and OTLP record', sending, '/dev/null', sink, sinkPort, rounds),
+  ];
+  rmSync(file);
+  return sections.join('\n\n');
+}
+
+async function compare(
+  title: string,
+  all: readonly Cell[],
+  target: string,
+  sink: Partner,
+  sinkPort: number,
+  rounds: number,
+): Promise<string> {
+  const cells = present(all) as Cell[];
+  const costs = new Map<string, number[]>(cells.map(({ name }) => [name, []]));
+  const records = new Map<string, number>();
+  const before = await sink.ask({});
+  for (let round = 0; round < rounds; round++) {
+    for (const cell of shuffled(cells)) {
+      const result = await once(cell, target, sinkPort);
+      costs.get(cell.name)!.push(result.nanoseconds);
+      records.set(cell.name, (records.get(cell.name) ?? 0) + result.records);
+    }
+  }
+  const after = await sink.ask({});
+  const base = costs.get(cells[0]!.name)!;
+  const rows = cells.map((cell) => [
+    ...row(cell.name, costs.get(cell.name)!, base),
+    ...(all === sending ? [arrived(cell, records.get(cell.name)!, before, after)] : []),
+  ]);
+  const head = [title, 'CPU ns a record: least', 'median', 'x pino: of minima', 'paired median'];
+  return table(all === sending ? [...head, 'arrived'] : head, rows);
+}
+
+async function once(
+  cell: Cell,
+  target: string,
+  sinkPort: number,
+): Promise<{ nanoseconds: number; records: number }> {
+  const stdout = openSync(target, 'w');
+  try {
+    return await measure(cell, cell.script, [], sinkPort, stdout);
+  } finally {
+    closeSync(stdout);
+    if (target !== '/dev/null') check(cell, target);
+  }
+}
+
+/** A contender that claims ids has them in its lines. */
+function check(cell: Cell, file: string): void {
+  const start = Buffer.alloc(4096);
+  const descriptor = openSync(file, 'r');
+  readSync(descriptor, start);
+  closeSync(descriptor);
+  const line =
+    start
+      .toString()
+      .split('\n')
+      .find((each) => each.includes('order created')) ?? '';
+  if (line.includes('"trace_id"') === cell.name.includes('no ids'))
+    throw new Error(`${cell.name} wrote: ${line}`);
+}
+
+function arrived(cell: Cell, records: number, before: any, after: any): string {
+  if (cell.env?.BENCH_SEND !== 'yes') return '';
+  const logs = (counts: any) => counts[slug(cell)]?.logs ?? 0;
+  return `${((100 * (logs(after) - logs(before))) / records).toFixed(0)} %`;
+}
+
+function row(name: string, costs: number[], base: number[]): string[] {
+  return [
+    name,
+    minimum(costs).toFixed(0),
+    median(costs).toFixed(0),
+    ratio(minimum(costs) / minimum(base)),
+    ratio(pairedRatio(costs, base)),
+  ];
+}
