@@ -40,7 +40,7 @@ async function runApp(
   const ended = await runNode(args, {
     cwd: folder,
     node,
-    env: { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url, OTEL_METRIC_EXPORT_INTERVAL: '60000', ...env },
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: sink.httpUrl, OTEL_METRIC_EXPORT_INTERVAL: '60000', ...env },
   });
   await sink.close();
   return { ended, sink };
@@ -153,7 +153,7 @@ for (const node of nodeVersions()) {
       expect(ended.code).to.equal(0);
       expect(orderLines(ended)).to.have.length(6);
       expect(orderLines(ended)[0]).to.not.have.any.keys('trace_id', 'correlation_id');
-      expect(sink.requests()).to.deep.equal([]);
+      expect(sink.requests).to.deep.equal([]);
     });
   });
 }

@@ -9,16 +9,22 @@ export interface NodeVersion {
   readonly path: string;
 }
 
-const others = ['22.15', '22', '26'].map((name) => ({ name, path: join(folder, `node-${name}/bin/node`) }));
-
-/** Under CI a version that is missing is a failure; elsewhere `npm install --prefix test/nodes` brings them. */
-export function nodeVersions(): NodeVersion[] {
-  const own = { name: '24', path: process.execPath };
-  const missing = others.filter((node) => !existsSync(node.path));
+/** Under CI a version that is missing is a failure; elsewhere `npm ci --prefix test/nodes` brings them. */
+function installed(names: readonly string[]): NodeVersion[] {
+  const versions = names.map((name) => ({ name, path: join(folder, `node-${name}/bin/node`) }));
+  const missing = versions.filter((node) => !existsSync(node.path));
   if (process.env.CI === 'true' && missing.length > 0) {
-    throw new Error(
-      `Node ${missing.map((node) => node.name).join(', ')} is missing: run .ci/run, it installs them.`,
-    );
+    throw new Error(`Node ${missing.map((node) => node.name).join(', ')} is missing: .ci/run installs them.`);
   }
-  return [own, ...others.filter((node) => existsSync(node.path))];
+  return versions.filter((node) => existsSync(node.path));
+}
+
+/** Those that Sonde promises to work on. */
+export function nodeVersions(): NodeVersion[] {
+  return [{ name: '24', path: process.execPath }, ...installed(['22.15', '22', '26'])];
+}
+
+/** Those on which the preload says one line and lets the app run. */
+export function unsupportedNodeVersions(): NodeVersion[] {
+  return installed(['18', '20']);
 }

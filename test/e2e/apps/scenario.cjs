@@ -15,7 +15,7 @@ exports.run = async function run({ createServer, get, Pool, getLogger }) {
     });
   }
 
-  async function orders(req, res, port) {
+  async function orders(res, port) {
     log.info('order received', { orderId: 1042 });
     await pool.query("SELECT $1::int AS n, 'secret' AS s", [1]);
     log.info('order stored');
@@ -27,7 +27,7 @@ exports.run = async function run({ createServer, get, Pool, getLogger }) {
   const server = createServer((req, res) => {
     if (req.url.startsWith('/payments')) return res.end('paid');
     if (req.url.startsWith('/healthz')) return res.end('ok');
-    orders(req, res, server.address().port).catch((error) => {
+    orders(res, server.address().port).catch((error) => {
       log.exception(error);
       res.statusCode = 500;
       res.end();
