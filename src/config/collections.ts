@@ -17,7 +17,9 @@ function quoted(words: readonly string[]): string {
 
 function sortOut(items: readonly string[], takes: string, rules: ListRules): Parsed<readonly string[]> {
   if (rules.none && items.some((item) => item.toLowerCase() === 'none')) {
-    return items.length === 1 ? { value: [] } : { value: [], note: 'has "none" beside other names; none wins' };
+    return items.length === 1
+      ? { value: [] }
+      : { value: [], note: 'has "none" beside other names; none wins' };
   }
   const kept = items.flatMap((item) => rules.item(item) ?? []);
   const wrong = items.filter((item) => rules.item(item) === undefined);

@@ -20,3 +20,22 @@ export function isTestRunner(env: Env): boolean {
 export function isKubernetes(env: Env): boolean {
   return Boolean(env.KUBERNETES_SERVICE_HOST);
 }
+
+/** The context that a parent process under Sonde hands its children; see `inherited.ts`. */
+export interface InheritedVariables {
+  readonly traceparent?: string;
+  readonly tracestate?: string;
+  readonly baggage?: string;
+  readonly correlationId?: string;
+}
+
+/** `TRACEPARENT`, `TRACESTATE`, `BAGGAGE` and `SONDE_CORRELATION_ID`, as they are. */
+export function inheritedCarrier(): InheritedVariables {
+  const { TRACEPARENT, TRACESTATE, BAGGAGE, SONDE_CORRELATION_ID } = process.env;
+  return {
+    traceparent: TRACEPARENT,
+    tracestate: TRACESTATE,
+    baggage: BAGGAGE,
+    correlationId: SONDE_CORRELATION_ID,
+  };
+}

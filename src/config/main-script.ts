@@ -1,0 +1,67 @@
+/** Which app this is: its main script, and the package.json nearest to it. Never the working directory. */
+import fs from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
+import type { Env } from './env.ts';
+
+/** Under this name a worker thread finds its process's main script; its own `argv` names the worker's file. */
+const inherited = 'sonde.main-script';
+
+function isGivenInline(): boolean {
+  return process.execArgv.some((flag) => /^(?:-e|-p|-pe|--eval|--print)(?:=|$)/.test(flag));
+}
+
+function ofThisThread(env: Env): string | undefined {
+  const script = process.argv[1];
+  if (script === undefined || script === '-' || isGivenInline()) return undefined;
+  // pm2 starts apps through a script of its own and tells them the real one.
+  const isContainer = /^ProcessContainer/.test(basename(script));
+  return realPath((isContainer && env.pm_exec_path) || script);
+}
+
+function realPath(path: string): string {
+  try {
+    return fs.realpathSync(path);
+  } catch {
+    // `node app` names app.js without its ending.
+    return path;
+  }
+}
+
+/** The real path of the script the process was started with; none for `node -e`, `node -` and the prompt. */
+export function mainScript(env: Env): string | undefined {
+  if (!isMainThread) {
+    const told = getEnvironmentData(inherited);
+    return typeof told === 'string' ? told || undefined : ofThisThread(env);
+  }
+  const script = ofThisThread(env);
+  setEnvironmentData(inherited, script ?? '');
+  return script;
+}
+
+export interface AppPackage {
+  /** Path of the package.json. */
+  readonly file: string;
+  readonly name: string;
+  readonly version?: string;
+}
+
+function readPackage(file: string): AppPackage | undefined {
+  try {
+    const { name, version } = JSON.parse(fs.readFileSync(file, 'utf8')) as Record<string, unknown>;
+    if (typeof name !== 'string' || name.trim() === '') return undefined;
+    return { file, name: name.trim(), ...(typeof version === 'string' && version !== '' && { version }) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The nearest package.json above the script that has a name: `{ "type": "module" }` in a dist folder has none. */
+export function appPackage(script: string | undefined): AppPackage | undefined {
+  if (script === undefined) return undefined;
+  for (let folder = script, last = ''; folder !== last; last = folder, folder = dirname(folder)) {
+    const found = readPackage(join(folder, 'package.json'));
+    if (found) return found;
+  }
+  return undefined;
+}

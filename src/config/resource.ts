@@ -1,0 +1,56 @@
+/** Who sends all this: the resource of every signal, by semantic convention. */
+import os from 'node:os';
+import { basename } from 'node:path';
+import { VERSION } from '../version.ts';
+import type { AttributeValue, Config } from './config.ts';
+
+/** Version of the OpenTelemetry SDK inside; kept equal to the installed one by a test. */
+const sdkVersion = '3.1.1';
+
+/** Names of the conventions, where Node.js has others. */
+const archNames: Readonly<Record<string, string>> = { x64: 'amd64', arm: 'arm32', ia32: 'x86', ppc: 'ppc32' };
+const osNames: Readonly<Record<string, string>> = { win32: 'windows', sunos: 'solaris' };
+
+function serviceAttributes({ service }: Config): Record<string, AttributeValue> {
+  return {
+    'service.name': service.name,
+    'service.instance.id': service.instanceId,
+    ...(service.version !== undefined && { 'service.version': service.version }),
+  };
+}
+
+/** The command line, its owner and paths can tell secrets and names of people; they are not here by purpose. */
+function processAttributes(): Record<string, AttributeValue> {
+  return {
+    'process.pid': process.pid,
+    'process.runtime.name': 'nodejs',
+    'process.runtime.version': process.versions.node,
+    'process.runtime.description': 'Node.js',
+    'process.executable.name': basename(process.execPath),
+    'host.name': os.hostname(),
+    'host.arch': archNames[process.arch] ?? process.arch,
+    'os.type': osNames[process.platform] ?? process.platform,
+  };
+}
+
+const telemetryAttributes: Readonly<Record<string, AttributeValue>> = {
+  'telemetry.sdk.name': 'opentelemetry',
+  'telemetry.sdk.language': 'nodejs',
+  'telemetry.sdk.version': sdkVersion,
+  'telemetry.distro.name': 'sonde',
+  'telemetry.distro.version': VERSION,
+};
+
+/**
+ * Every resource attribute. What `config.resource` names goes over what was found out about process and host.
+ * `deployment.environment.name` is there only if somebody named it: NODE_ENV tells libraries how to behave (it is
+ * `production` on staging, too), not where the service runs.
+ */
+export function resourceAttributes(config: Config): Record<string, AttributeValue> {
+  return {
+    ...processAttributes(),
+    ...config.resource,
+    ...serviceAttributes(config),
+    ...telemetryAttributes,
+  };
+}

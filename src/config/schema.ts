@@ -1,0 +1,161 @@
+/** Which kind of value each place of the configuration holds; the same for code, file and environment. */
+import {
+  attributes,
+  headerNames,
+  headers,
+  hosts,
+  instrumentations,
+  names,
+  paths,
+  someOf,
+} from './collections.ts';
+import type { BatchConfig, Config, OtlpTarget, Signal } from './config.ts';
+import {
+  endpoint,
+  flag,
+  interval,
+  type Kind,
+  levels,
+  limit,
+  millis,
+  oneOf,
+  positive,
+  ratio,
+  text,
+  toggle,
+} from './kinds.ts';
+
+type SettableTarget = Omit<OtlpTarget, 'named'>;
+
+/** Everything somebody may set: `otlp` can be said once for all signals, too. */
+interface Settings extends Omit<Config, 'surroundings' | 'otlp'> {
+  readonly otlp: SettableTarget & { readonly off: boolean } & Readonly<Record<Signal, SettableTarget>>;
+}
+
+type IsLeaf<T> = T extends string | number | boolean | readonly unknown[] ? true : false;
+type SchemaOf<T> = {
+  readonly [K in keyof T]-?: true extends IsLeaf<NonNullable<T[K]>>
+    ? Kind<NonNullable<T[K]>>
+    : string extends keyof NonNullable<T[K]>
+      ? Kind<NonNullable<T[K]>>
+      : SchemaOf<NonNullable<T[K]>>;
+};
+
+export interface SchemaNode {
+  readonly [name: string]: Kind<unknown> | SchemaNode;
+}
+
+export const signals: readonly Signal[] = ['traces', 'metrics', 'logs'];
+
+const laterExporters = ['zipkin', 'prometheus', 'logging', 'otlp/stdout'];
+const exporters: Kind<readonly string[]> = someOf(['otlp', 'console'], laterExporters);
+
+const batch: SchemaOf<BatchConfig> = {
+  scheduleDelayMillis: millis,
+  exportTimeoutMillis: millis,
+  maxQueueSize: positive,
+  maxExportBatchSize: positive,
+};
+
+const target: SchemaOf<SettableTarget> = {
+  endpoint,
+  protocol: oneOf(['http/protobuf', 'http/json', 'grpc']),
+  headers,
+  timeoutMillis: millis,
+  compression: oneOf(['none', 'gzip']),
+  certificate: text,
+  clientKey: text,
+  clientCertificate: text,
+  insecure: flag,
+};
+
+const tree: SchemaOf<Settings> = {
+  disabled: flag,
+  debug: toggle,
+  diagnostics: {
+    level: oneOf(['debug', 'info', 'warn', 'error', 'none'], {
+      aliases: {
+        verbose: 'debug',
+        all: 'debug',
+        trace: 'debug',
+        warning: 'warn',
+        fatal: 'error',
+        off: 'none',
+      },
+    }),
+  },
+  service: { name: text, version: text, instanceId: text },
+  resource: attributes,
+  propagators: someOf(['tracecontext', 'baggage', 'b3', 'b3multi'], ['jaeger', 'xray', 'ottrace']),
+  correlation: {
+    headers: headerNames,
+    echo: toggle,
+    generator: oneOf(['trace', 'uuid', 'hex']),
+    propagateTo: hosts,
+  },
+  logs: {
+    level: levels,
+    format: oneOf(['auto', 'json', 'pretty', 'logfmt'], {
+      later: ['otlp-json', 'pino', 'ecs', 'structlog', 'django'],
+    }),
+    console: oneOf(['auto', 'off']),
+    requestId: toggle,
+    resource: oneOf(['auto', 'on', 'off'], { aliases: { true: 'on', false: 'off' } }),
+    exporters,
+    batch,
+    attributeValueLengthLimit: limit,
+    attributeCountLimit: limit,
+  },
+  traces: {
+    exporters,
+    sampler: oneOf(
+      [
+        'always_on',
+        'always_off',
+        'traceidratio',
+        'parentbased_always_on',
+        'parentbased_always_off',
+        'parentbased_traceidratio',
+      ],
+      { later: ['jaeger_remote', 'parentbased_jaeger_remote', 'xray'] },
+    ),
+    samplerArg: ratio,
+    limits: {
+      attributeValueLengthLimit: limit,
+      attributeCountLimit: limit,
+      eventCountLimit: limit,
+      linkCountLimit: limit,
+      attributePerEventCountLimit: limit,
+      attributePerLinkCountLimit: limit,
+    },
+    batch,
+  },
+  metrics: {
+    exporters,
+    exportIntervalMillis: interval,
+    exportTimeoutMillis: millis,
+    temporality: oneOf(['cumulative', 'delta', 'lowmemory']),
+    histogramAggregation: oneOf(['explicit_bucket_histogram', 'base2_exponential_bucket_histogram']),
+    exemplarFilter: oneOf(['always_on', 'always_off', 'trace_based']),
+  },
+  http: { ignorePaths: paths },
+  privacy: { redactKeys: names },
+  instrumentations: { enabled: instrumentations, disabled: instrumentations },
+  // What is said for all signals stands before what is said for one, so that the one wins.
+  otlp: { off: toggle, ...target, traces: target, metrics: target, logs: target },
+};
+
+export const schema: SchemaNode = tree as unknown as SchemaNode;
+
+export function isKind(node: Kind<unknown> | SchemaNode): node is Kind<unknown> {
+  return typeof node.read === 'function';
+}
+
+function flatten(node: SchemaNode, prefix: string): [path: string, kind: Kind<unknown>][] {
+  return Object.entries(node).flatMap(([name, child]) =>
+    isKind(child) ? [[`${prefix}${name}`, child]] : flatten(child, `${prefix}${name}.`),
+  );
+}
+
+/** Every path and its kind: `logs.batch.maxQueueSize`. */
+export const kindOf: ReadonlyMap<string, Kind<unknown>> = new Map(flatten(schema, ''));

@@ -1,0 +1,116 @@
+/** The table of environment variables: one row per variable, later rows win over earlier ones. */
+import { type Kind, offSwitch } from './kinds.ts';
+import { signals } from './schema.ts';
+
+export interface Variable {
+  readonly name: string;
+  /** Where it goes in the configuration. */
+  readonly paths: readonly string[];
+  /** How its text is read, if not as its path says. */
+  readonly kind?: Kind<unknown>;
+  /** Other software writes it too, so a wrong value is only a word for `debug`. */
+  readonly isForeign?: boolean;
+}
+
+function row(name: string, ...paths: string[]): Variable {
+  return { name, paths };
+}
+
+const sonde: readonly Variable[] = [
+  row('SONDE_LOG_LEVEL', 'logs.level'),
+  row('SONDE_LOG_FORMAT', 'logs.format'),
+  row('SONDE_LOG_CONSOLE', 'logs.console'),
+  row('SONDE_LOG_REQUEST_ID', 'logs.requestId'),
+  row('SONDE_LOG_RESOURCE', 'logs.resource'),
+  row('SONDE_CORRELATION_HEADERS', 'correlation.headers'),
+  row('SONDE_CORRELATION_ECHO', 'correlation.echo'),
+  row('SONDE_PROPAGATE_TO', 'correlation.propagateTo'),
+  row('SONDE_IGNORE_PATHS', 'http.ignorePaths'),
+  row('SONDE_REDACT_KEYS', 'privacy.redactKeys'),
+  { name: 'SONDE_OTLP', paths: ['otlp.off'], kind: offSwitch },
+  row('SONDE_DEBUG', 'debug'),
+];
+
+const general: readonly Variable[] = [
+  row('OTEL_SDK_DISABLED', 'disabled'),
+  row('OTEL_RESOURCE_ATTRIBUTES', 'resource'),
+  row('OTEL_SERVICE_NAME', 'service.name'),
+  row('OTEL_LOG_LEVEL', 'diagnostics.level'),
+  row('OTEL_PROPAGATORS', 'propagators'),
+  row('OTEL_TRACES_SAMPLER', 'traces.sampler'),
+  row('OTEL_TRACES_SAMPLER_ARG', 'traces.samplerArg'),
+  row('OTEL_TRACES_EXPORTER', 'traces.exporters'),
+  row('OTEL_METRICS_EXPORTER', 'metrics.exporters'),
+  row('OTEL_LOGS_EXPORTER', 'logs.exporters'),
+  row('OTEL_NODE_ENABLED_INSTRUMENTATIONS', 'instrumentations.enabled'),
+  row('OTEL_NODE_DISABLED_INSTRUMENTATIONS', 'instrumentations.disabled'),
+];
+
+const batches: readonly Variable[] = [
+  row('OTEL_BSP_SCHEDULE_DELAY', 'traces.batch.scheduleDelayMillis'),
+  row('OTEL_BSP_EXPORT_TIMEOUT', 'traces.batch.exportTimeoutMillis'),
+  row('OTEL_BSP_MAX_QUEUE_SIZE', 'traces.batch.maxQueueSize'),
+  row('OTEL_BSP_MAX_EXPORT_BATCH_SIZE', 'traces.batch.maxExportBatchSize'),
+  row('OTEL_BLRP_SCHEDULE_DELAY', 'logs.batch.scheduleDelayMillis'),
+  row('OTEL_BLRP_EXPORT_TIMEOUT', 'logs.batch.exportTimeoutMillis'),
+  row('OTEL_BLRP_MAX_QUEUE_SIZE', 'logs.batch.maxQueueSize'),
+  row('OTEL_BLRP_MAX_EXPORT_BATCH_SIZE', 'logs.batch.maxExportBatchSize'),
+];
+
+const limits: readonly Variable[] = [
+  row(
+    'OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT',
+    'traces.limits.attributeValueLengthLimit',
+    'logs.attributeValueLengthLimit',
+  ),
+  row('OTEL_ATTRIBUTE_COUNT_LIMIT', 'traces.limits.attributeCountLimit', 'logs.attributeCountLimit'),
+  row('OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT', 'traces.limits.attributeValueLengthLimit'),
+  row('OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT', 'traces.limits.attributeCountLimit'),
+  row('OTEL_SPAN_EVENT_COUNT_LIMIT', 'traces.limits.eventCountLimit'),
+  row('OTEL_SPAN_LINK_COUNT_LIMIT', 'traces.limits.linkCountLimit'),
+  row('OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT', 'traces.limits.attributePerEventCountLimit'),
+  row('OTEL_LINK_ATTRIBUTE_COUNT_LIMIT', 'traces.limits.attributePerLinkCountLimit'),
+  row('OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT', 'logs.attributeValueLengthLimit'),
+  row('OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT', 'logs.attributeCountLimit'),
+];
+
+const metrics: readonly Variable[] = [
+  row('OTEL_METRIC_EXPORT_INTERVAL', 'metrics.exportIntervalMillis'),
+  row('OTEL_METRIC_EXPORT_TIMEOUT', 'metrics.exportTimeoutMillis'),
+  row('OTEL_METRICS_EXEMPLAR_FILTER', 'metrics.exemplarFilter'),
+  row('OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE', 'metrics.temporality'),
+  row('OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION', 'metrics.histogramAggregation'),
+];
+
+const otlpFields = {
+  ENDPOINT: 'endpoint',
+  HEADERS: 'headers',
+  PROTOCOL: 'protocol',
+  TIMEOUT: 'timeoutMillis',
+  COMPRESSION: 'compression',
+  CERTIFICATE: 'certificate',
+  CLIENT_KEY: 'clientKey',
+  CLIENT_CERTIFICATE: 'clientCertificate',
+  INSECURE: 'insecure',
+};
+
+/** `OTEL_EXPORTER_OTLP_TIMEOUT` for all signals, `OTEL_EXPORTER_OTLP_LOGS_TIMEOUT` for one, and so on. */
+function otlpRows(infix: string, path: string): Variable[] {
+  return Object.entries(otlpFields).map(([suffix, field]) =>
+    row(`OTEL_EXPORTER_OTLP_${infix}${suffix}`, `${path}${field}`),
+  );
+}
+
+/** Weaker than any other variable: it belongs to everybody. */
+export const fallback: Variable = { name: 'LOG_LEVEL', paths: ['logs.level'], isForeign: true };
+
+/** All variables that set something, from weak to strong. */
+export const variables: readonly Variable[] = [
+  ...sonde,
+  ...general,
+  ...batches,
+  ...limits,
+  ...metrics,
+  ...otlpRows('', 'otlp.'),
+  ...signals.flatMap((signal) => otlpRows(`${signal.toUpperCase()}_`, `otlp.${signal}.`)),
+];
