@@ -5,5 +5,35 @@ export const severity = { TRACE: 1, DEBUG: 5, INFO: 9, WARN: 13, ERROR: 17, FATA
 
 export type LevelName = keyof typeof severity;
 
+/** A level as people write it; `off` lets nothing pass. Any case is understood at run time. */
+export type Level = Lowercase<LevelName> | 'warning' | 'critical';
+
 /** Above every level: nothing passes. */
 export const OFF = 25;
+
+const names: readonly LevelName[] = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'];
+
+const numbers: ReadonlyMap<string, number> = new Map<string, number>([
+  ...names.map((name): [string, number] => [name.toLowerCase(), severity[name]]),
+  ['warning', severity.WARN],
+  ['critical', severity.FATAL],
+  ['off', OFF],
+  ['none', OFF],
+  ['silent', OFF],
+]);
+
+/** The SeverityNumber (or `OFF`) of a level's name or alias in any case; `undefined` when it is none. */
+export function parseLevel(text: unknown): number | undefined {
+  return typeof text === 'string' ? numbers.get(text.trim().toLowerCase()) : undefined;
+}
+
+/** The name that owns a SeverityNumber: 10 is an INFO. Out of range is brought into it. */
+export function levelOf(severityNumber: number): LevelName {
+  const step = Math.floor((severityNumber - 1) / 4);
+  return names[Math.min(Math.max(step, 0), names.length - 1)] ?? 'INFO';
+}
+
+/** How a threshold is told to people: `debug`, or `off`. */
+export function levelText(threshold: number): Lowercase<LevelName> | 'off' {
+  return threshold >= OFF ? 'off' : (levelOf(threshold).toLowerCase() as Lowercase<LevelName>);
+}

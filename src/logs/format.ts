@@ -1,0 +1,15 @@
+/** The formats of a line by name, and which one `auto` is. */
+import type { LogFormat } from '../config/config.ts';
+import { wantsColor } from '../config/early.ts';
+import { type Format, type JsonFormatOptions, jsonFormat } from './json-format.ts';
+import { logfmtFormat } from './logfmt-format.ts';
+import { prettyFormat } from './pretty-format.ts';
+
+export type { Format } from './json-format.ts';
+
+/** The format of that name; `auto` is `pretty` on a terminal and JSON lines otherwise. */
+export function lineFormat(name: LogFormat, isTerminal: boolean, options: JsonFormatOptions = {}): Format {
+  const chosen = name === 'auto' ? (isTerminal ? 'pretty' : 'json') : name;
+  if (chosen === 'pretty') return prettyFormat({ colors: wantsColor(isTerminal) });
+  return chosen === 'logfmt' ? logfmtFormat() : jsonFormat(options);
+}

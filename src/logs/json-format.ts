@@ -1,0 +1,224 @@
+/**
+ * A record as one line of JSON (A22). Written by concatenation: what returns with every record (the level, the
+ * logger's name, keys, the ids of a span, bound attributes) is escaped once and kept.
+ */
+import type { Attributes, Stamp } from '../context/correlation.ts';
+import { describeError, type ErrorShape, stackText } from './error-shape.ts';
+import { errorText, jsonText, quote, quoteKey } from './json-value.ts';
+import type { LogRecord } from './record.ts';
+import { isoTime } from './time.ts';
+
+/** A record as text for one line, without its end. Must not throw, must not contain a line break. */
+export type Format = (record: LogRecord) => string;
+
+export interface JsonFormatOptions {
+  /** Whether `request_id` is a field of every line (`SONDE_LOG_REQUEST_ID`). Off by default. */
+  readonly requestId?: boolean;
+  /** Resource names for every line (`service.name`, ...). None by default. */
+  readonly resource?: Attributes;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const fixedNames = [
+  'timestamp',
+  'level',
+  'logger',
+  'message',
+  'trace_id',
+  'span_id',
+  'trace_flags',
+  'correlation_id',
+];
+/** Names come from code, so there are few; whoever makes them from data pays for it alone. */
+const mostKept = 2_000;
+
+/**
+ * The line of design section 5: fixed names first, then bound context attributes, bound fields and the call's
+ * fields, flat. No name appears twice: the later wins, and one that would forge a fixed name or `error.*` is written
+ * as `attributes.<name>`.
+ */
+export function jsonFormat(options: JsonFormatOptions = {}): Format {
+  const resource = options.resource ?? {};
+  const fixed = new Set([...fixedNames, ...Object.keys(resource)]);
+  if (options.requestId) fixed.add('request_id');
+  const keyPart = kept((key) => `,${quoteKey(outName(key, fixed))}:`);
+  const loggerPart = kept((name) => `${quote(name)},"message":`);
+  const idsPart = lastIds(options.requestId === true);
+  const resourcePart = membersOf(resource, (key) => `,${quoteKey(key)}:`);
+  const boundPart = lastMembers(keyPart);
+  const attributesPart = lastMembers(keyPart);
+
+  function dataPart(record: LogRecord): string {
+    const { bound, fields } = record;
+    const { attributes } = record.stamp;
+    if (record.eventName !== undefined) return eventPart(record);
+    let text = '';
+    if (attributes !== undefined) {
+      const alone = !sharesName(attributes, bound) && !sharesName(attributes, fields);
+      text += alone ? attributesPart(attributes) : membersOf(attributes, keyPart, bound, fields);
+    }
+    if (bound !== undefined) {
+      text += sharesName(bound, fields) ? membersOf(bound, keyPart, fields) : boundPart(bound);
+    }
+    return fields === undefined ? text : text + membersOf(fields, keyPart);
+  }
+
+  /** Events are rarer than lines: their name is one more fixed one. */
+  function eventPart({ bound, fields, eventName, stamp }: LogRecord): string {
+    const name = (key: string): string => (key === 'event.name' ? ',"attributes.event.name":' : keyPart(key));
+    let text = `,"event.name":${quote(eventName ?? '')}`;
+    if (stamp.attributes !== undefined) text += membersOf(stamp.attributes, name, bound, fields);
+    if (bound !== undefined) text += membersOf(bound, name, fields);
+    return fields === undefined ? text : text + membersOf(fields, name);
+  }
+
+  return (record) => {
+    const text = `{"timestamp":"${isoTime(record.time)}","level":"${record.level}","logger":${loggerPart(record.logger)}${quote(record.message)}${idsPart(record.stamp)}${resourcePart}${dataPart(record)}`;
+    return record.error === undefined ? `${text}}` : `${text}${errorPart(describeError(record.error))}}`;
+  };
+}
+
+/** The keys `error.*` of one line; the stack holds those of all causes. */
+function errorPart(shape: ErrorShape): string {
+  const stack = stackText(shape);
+  let text = `,"error.type":${quote(shape.type)},"error.message":${quote(shape.message)}`;
+  if (shape.code !== undefined) text += `,"error.code":${jsonText(shape.code)}`;
+  if (stack !== undefined) text += `,"error.stack":${quote(stack)}`;
+  if (shape.cause !== undefined) text += `,"error.cause":${errorText(withoutStacks(shape.cause))}`;
+  if (shape.errors !== undefined) {
+    text += `,"error.errors":[${shape.errors.map((inner) => errorText(withoutStacks(inner))).join(',')}]`;
+  }
+  return text;
+}
+
+function withoutStacks(shape: ErrorShape): ErrorShape {
+  return {
+    ...shape,
+    stack: undefined,
+    cause: shape.cause === undefined ? undefined : withoutStacks(shape.cause),
+    errors: shape.errors?.map(withoutStacks),
+  };
+}
+
+/** One to one, so that two names never become one: what already looks moved is moved once more. */
+function outName(key: string, fixed: ReadonlySet<string>): string {
+  return isTaken(key, fixed) ? `attributes.${key}` : key;
+}
+
+function isTaken(key: string, fixed: ReadonlySet<string>): boolean {
+  if (fixed.has(key) || key.startsWith('error.') || key === 'attributes.event.name') return true;
+  return key.startsWith('attributes.') && isTaken(key.slice('attributes.'.length), fixed);
+}
+
+/** The members of `fields` but those that a later object names too. */
+function membersOf(fields: Fields, keyPart: (key: string) => string, a?: Fields, b?: Fields): string {
+  let text = '';
+  try {
+    for (const key of Object.keys(fields)) {
+      if ((a !== undefined && has(a, key)) || (b !== undefined && has(b, key))) continue;
+      const value = memberText(fields, key);
+      if (value !== undefined) text += keyPart(key) + value;
+    }
+  } catch {
+    // A Proxy that will not be listed: the rest of the line is whole.
+  }
+  return text;
+}
+
+function memberText(fields: Fields, key: string): string | undefined {
+  try {
+    return jsonText(fields[key]);
+  } catch {
+    return '"[unreadable]"';
+  }
+}
+
+function sharesName(fields: Fields, other: Fields | undefined): boolean {
+  if (other === undefined) return false;
+  try {
+    for (const key of Object.keys(other)) if (Object.hasOwn(fields, key)) return true;
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+function has(fields: Fields, key: string): boolean {
+  try {
+    return Object.hasOwn(fields, key) && fields[key] !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** Remembers what `make` gave for each text. */
+function kept(make: (text: string) => string): (text: string) => string {
+  const memory = new Map<string, string>();
+  return (text) => {
+    const found = memory.get(text);
+    if (found !== undefined) return found;
+    const made = make(text);
+    if (memory.size < mostKept) memory.set(text, made);
+    return made;
+  };
+}
+
+/** Records come in runs of one span: the text of its ids is kept until another one speaks. */
+function lastIds(requestId: boolean): (stamp: Stamp) => string {
+  let last: Stamp | undefined;
+  let text = '';
+  return (stamp) => {
+    if (
+      last !== undefined &&
+      last.spanId === stamp.spanId &&
+      last.traceId === stamp.traceId &&
+      last.correlationId === stamp.correlationId &&
+      last.requestId === stamp.requestId &&
+      last.traceFlags === stamp.traceFlags
+    ) {
+      return text;
+    }
+    last = stamp;
+    text = idsText(stamp, requestId);
+    return text;
+  };
+}
+
+function idsText(stamp: Stamp, requestId: boolean): string {
+  let text = '';
+  if (stamp.traceId !== undefined) {
+    text += `,"trace_id":${quote(stamp.traceId)},"span_id":${quote(stamp.spanId ?? '')}`;
+    text += `,"trace_flags":"${(stamp.traceFlags & 255).toString(16).padStart(2, '0')}"`;
+  }
+  if (stamp.correlationId !== undefined) text += `,"correlation_id":${quote(stamp.correlationId)}`;
+  if (requestId && stamp.requestId !== undefined) text += `,"request_id":${quote(stamp.requestId)}`;
+  return text;
+}
+
+/** Bound objects are never changed in place and return with every record of their logger or request. */
+function lastMembers(keyPart: (key: string) => string): (fields: Fields) => string {
+  const memory = new WeakMap<Fields, string>();
+  let last: Fields | undefined;
+  let text = '';
+  return (fields) => {
+    if (fields === last) return text;
+    let made = memory.get(fields);
+    if (made === undefined) {
+      made = membersOf(fields, keyPart);
+      if (!isPlain(fields)) return made;
+      memory.set(fields, made);
+    }
+    last = fields;
+    text = made;
+    return made;
+  };
+}
+
+function isPlain(fields: Fields): boolean {
+  try {
+    return Object.values(fields).every((value) => Object(value) !== value);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * Lines to standard output and standard error. Written at once and straight to the descriptor, so that a crash in the
+ * next statement loses nothing; a closed, full or stuck destination never hurts the app (A36).
+ */
+import fs from 'node:fs';
+import { diagnostics } from '../diagnostics.ts';
+import { shared } from '../slot.ts';
+
+export type StreamName = 'stdout' | 'stderr';
+
+/** One standard stream of the process. */
+export interface LineStream {
+  /** Writes one line; the line break is added. Never throws. */
+  write(line: string): void;
+  /** Whether a person is likely to read it. Asked once. */
+  readonly isTerminal: boolean;
+}
+
+/** What a reader that stands still may cost: milliseconds of waiting for one line, characters that are kept. */
+const longestWait = 20;
+const longestLastWait = 500;
+const mostPending = 1_048_576;
+const retryMillis = 20;
+
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+
+/** The stream of this name; one per process. */
+export function lineStream(name: StreamName): LineStream {
+  return shared(`logs.stream.${name}`, () => openStream(name, name === 'stdout' ? 1 : 2));
+}
+
+/** For tests and pipes of one's own: lines to any descriptor. */
+export function openStream(name: string, fd: number): LineStream {
+  let closed = false;
+  let pending = '';
+  let watching = false;
+  let terminal: boolean | undefined;
+
+  function write(line: string): void {
+    const text = `${line}\n`;
+    if (closed) diagnostics.count(`logs.dropped.${name}_closed`);
+    else if (pending !== '') keep(text);
+    else send(text);
+  }
+
+  function send(text: string): void {
+    try {
+      const written = fs.writeSync(fd, text);
+      if (written < text.length || isCut(text, written)) finish(Buffer.from(text).subarray(written));
+    } catch (error) {
+      if (isBusy(error)) finish(Buffer.from(text));
+      else refused(error);
+    }
+  }
+
+  function finish(bytes: Buffer, wait: number = longestWait): void {
+    let rest = bytes;
+    const end = Date.now() + wait;
+    while (rest.length > 0) {
+      try {
+        rest = rest.subarray(fs.writeSync(fd, rest));
+      } catch (error) {
+        if (isBusy(error) && Date.now() < end) {
+          Atomics.wait(sleeper, 0, 0, 1);
+          continue;
+        }
+        if (isBusy(error)) keep(rest.toString());
+        else refused(error);
+        return;
+      }
+    }
+  }
+
+  function refused(error: unknown): void {
+    const code = String((error as NodeJS.ErrnoException).code);
+    closed = code === 'EPIPE' || code === 'EBADF' || code === 'EIO';
+    diagnostics.count(`logs.dropped.${name}_${closed ? 'closed' : code.toLowerCase()}`);
+    if (closed && name === 'stdout') return;
+    diagnostics.warnOnce(
+      `logs.${name}.${code}`,
+      'SONDE_ERR_SINK',
+      `Lines cannot be written to ${name}: ${code}.`,
+    );
+  }
+
+  function keep(text: string): void {
+    if (pending.length + text.length > mostPending) {
+      diagnostics.count(`logs.dropped.${name}_blocked`);
+      return;
+    }
+    pending += text;
+    if (watching) return;
+    watching = true;
+    process.once('exit', () => release(longestLastWait));
+    retryLater();
+  }
+
+  function retryLater(): void {
+    setTimeout(() => {
+      release(0);
+      if (pending !== '') retryLater();
+      else watching = false;
+    }, retryMillis).unref();
+  }
+
+  function release(wait: number): void {
+    const text = pending;
+    pending = '';
+    if (text !== '') finish(Buffer.from(text), wait);
+  }
+
+  return {
+    write,
+    get isTerminal() {
+      terminal ??= isTerminal(fd);
+      return terminal;
+    },
+  };
+}
+
+/** Most lines are plain ASCII: as many bytes as characters, and no need to count. */
+function isCut(text: string, written: number): boolean {
+  return written !== text.length && written < Buffer.byteLength(text);
+}
+
+function isBusy(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException | undefined)?.code === 'EAGAIN';
+}
+
+/** `node:tty` brings the network stack along, so it is loaded only for what may be a terminal. */
+function isTerminal(fd: number): boolean {
+  try {
+    return fs.fstatSync(fd).isCharacterDevice() && process.getBuiltinModule('node:tty').isatty(fd);
+  } catch {
+    return false;
+  }
+}
