@@ -9,9 +9,15 @@ import { shared } from '../slot.ts';
 interface State {
   readonly storage: AsyncLocalStorage<Context>;
   foreign: boolean;
+  /** What everything belongs to that nobody has given a context. */
+  ground: Context;
 }
 
-const state = shared<State>('context', () => ({ storage: new AsyncLocalStorage(), foreign: false }));
+const state = shared<State>('context', () => ({
+  storage: new AsyncLocalStorage(),
+  foreign: false,
+  ground: ROOT_CONTEXT,
+}));
 const { storage } = state;
 
 /** The context of work that belongs to nobody. */
@@ -19,7 +25,21 @@ export const rootContext: Context = ROOT_CONTEXT;
 
 /** The context of the running work; the root context outside any. */
 export function activeContext(): Context {
-  return state.foreign ? api.active() : (storage.getStore() ?? rootContext);
+  return state.foreign ? api.active() : (storage.getStore() ?? state.ground);
+}
+
+/**
+ * Makes `context` that of the whole thread, until somebody sets another: a worker's or a child process's script
+ * continues its parent. `enterWith` cannot do it: under `--import` the main module does not start from the
+ * preload's context.
+ */
+export function standOn(context: Context): void {
+  state.ground = context;
+}
+
+/** Runs `fn` for nobody, unless somebody has already set a context. */
+export function runUnowned<T>(fn: () => T): T {
+  return state.foreign || storage.getStore() !== undefined ? fn() : storage.run(rootContext, fn);
 }
 
 /** Runs `fn` in `context` and gives back what it returns. */

@@ -1,5 +1,5 @@
 /** What a unit of work carries beside its span, and the one function that stamps it onto whatever is born there. */
-import { type Context, createContextKey, trace } from '@opentelemetry/api';
+import { type Context, createContextKey, INVALID_TRACEID, type SpanContext, trace } from '@opentelemetry/api';
 import type { AttributeValue } from '../config/config.ts';
 
 export type Attributes = Readonly<Record<string, AttributeValue>>;
@@ -12,6 +12,14 @@ export interface Correlation {
   readonly requestId: string | undefined;
   /** Attributes bound to this unit of work. Replaced as a whole by `addContext`, never changed in place. */
   attributes: Attributes;
+  /** Set where `withContext` adds to the unit for the length of a function; its `attributes` are then computed. */
+  readonly scope?: Scope;
+}
+
+/** Attributes that hold inside one function only, on top of those of the unit or of the scope around it. */
+export interface Scope {
+  readonly outer: Correlation;
+  bound: Attributes;
 }
 
 /** The ids and bound attributes of one moment. Absent ids are `undefined`, never empty. */
@@ -43,9 +51,14 @@ const nobody: Stamp = {
   attributes: undefined,
 };
 
+/** Without an SDK the API's tracer hands out a span whose ids are all zero: nobody's id. */
+function realSpan(span: SpanContext | undefined): SpanContext | undefined {
+  return span?.traceId === INVALID_TRACEID ? undefined : span;
+}
+
 /** The one place where a record, a span or an exemplar gets its ids. */
 export function stampOf(context: Context): Stamp {
-  const span = trace.getSpanContext(context);
+  const span = realSpan(trace.getSpanContext(context));
   const correlation = correlationOf(context);
   if (span === undefined && correlation === undefined) return nobody;
   return {

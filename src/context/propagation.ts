@@ -1,7 +1,7 @@
 /** How a context comes in from callers and goes out to callees. */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Context, TextMapGetter, TextMapPropagator, TextMapSetter } from '@opentelemetry/api';
-import type { Config } from '../config/config.ts';
+import { type Config, defaults } from '../config/config.ts';
 import { shared } from '../slot.ts';
 import { b3Format, b3MultiFormat } from './b3.ts';
 import { readCarrier, textOf, writeCarrier } from './carrier.ts';
@@ -150,20 +150,9 @@ export function createPropagation(config: PropagationConfig): Propagation {
   };
 }
 
-/** What stands before `init` has run. */
-const defaults: PropagationConfig = {
-  propagators: ['tracecontext', 'baggage'],
-  correlation: {
-    headers: ['X-Correlation-ID', 'X-Request-ID'],
-    echo: true,
-    generator: 'trace',
-    propagateTo: [],
-  },
-};
-
 const current = shared('propagation', () => ({ propagation: createPropagation(defaults) }));
 
-/** The propagation of the running Sonde. */
+/** The propagation of the running Sonde; before `init`, that of the defaults. */
 export function propagation(): Propagation {
   return current.propagation;
 }

@@ -1,0 +1,41 @@
+/** Puts the correlation id and the bound attributes of the unit of work onto every span that starts in it. */
+import type { Context } from '@opentelemetry/api';
+import type { AttributeValue } from '../config/config.ts';
+import { correlationOf } from '../context/correlation.ts';
+
+/** As much of a span as is needed here. */
+interface StartedSpan {
+  readonly attributes?: Readonly<Record<string, unknown>>;
+  spanContext(): { readonly traceId: string };
+  setAttribute(key: string, value: AttributeValue): unknown;
+}
+
+/** OpenTelemetry's `SpanProcessor`, structurally. */
+export interface Stamper {
+  onStart(span: StartedSpan, parentContext: Context): void;
+  onEnd(span: unknown): void;
+  forceFlush(): Promise<void>;
+  shutdown(): Promise<void>;
+}
+
+/** The attribute's name; log records have the id under the same one. */
+export const correlationAttribute = 'correlation_id';
+
+/**
+ * Must stand first among the processors. A span's own attributes win over bound ones. A correlation id that is
+ * the trace id is not repeated: a search for that string finds the span all the same.
+ */
+export const stamper: Stamper = {
+  onStart(span, parentContext) {
+    const correlation = correlationOf(parentContext);
+    if (correlation === undefined) return;
+    const { id, attributes } = correlation;
+    if (id !== undefined && id !== span.spanContext().traceId) span.setAttribute(correlationAttribute, id);
+    for (const name in attributes) {
+      if (span.attributes?.[name] === undefined) span.setAttribute(name, attributes[name] as AttributeValue);
+    }
+  },
+  onEnd() {},
+  forceFlush: async () => {},
+  shutdown: async () => {},
+};
