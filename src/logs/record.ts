@@ -26,6 +26,10 @@ export interface LogRecord {
   /** Fields bound by `with()`; the call's own fields win over them. */
   readonly bound?: Readonly<Record<string, unknown>>;
   readonly stamp: Stamp;
+  /** What a structured body was before it became a message; only from the OpenTelemetry Logs API. */
+  readonly body?: unknown;
+  /** Version of the instrumentation scope; only from the OpenTelemetry Logs API. */
+  readonly scopeVersion?: string;
   /** The context the record was born in, for processors that want more than the stamp. */
   readonly context: Context;
 }
