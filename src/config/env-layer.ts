@@ -50,7 +50,18 @@ function genericVariables(env: Env): Variable[] {
 }
 
 const silent = new Set([fallback.name, ...readElsewhere, ...variables.map(({ name }) => name)]);
-const known = [...silent, ...sondeLater, ...declarative, ...withoutEffect];
+const known: readonly string[] = [...silent, ...sondeLater, ...declarative, ...withoutEffect];
+
+/** `logs.requestId` as `SONDE_LOGS__REQUEST_ID`. */
+function genericName(path: string): string {
+  return `SONDE_${path.replaceAll('.', '__').replace(/[A-Z]/g, '_$&').toUpperCase()}`;
+}
+
+function unknown(name: string): Complaint {
+  const candidates = name.includes('__') ? [...kindOf.keys()].map(genericName) : known;
+  const message = `${name} is not a variable Sonde knows${advice(name, candidates)}`;
+  return { level: 'warn', code: 'SONDE_ERR_ENV_UNKNOWN', message };
+}
 
 function complainAbout(name: string, text: string): Complaint | undefined {
   if (silent.has(name) || !/^(?:OTEL|SONDE)_/.test(name) || genericVariable(name)) return undefined;
@@ -62,9 +73,7 @@ function complainAbout(name: string, text: string): Complaint | undefined {
     const message = `${name} is set and has no effect ${sondeLater.includes(name) ? 'yet' : 'in Sonde'}.`;
     return { level: 'debug', code: 'SONDE_ERR_ENV', message };
   }
-  if (isForeign(name, text)) return undefined;
-  const message = `${name} is not a variable Sonde knows${advice(name, known)}`;
-  return { level: 'warn', code: 'SONDE_ERR_ENV_UNKNOWN', message };
+  return isForeign(name, text) ? undefined : unknown(name);
 }
 
 /** Everything the environment says, and what is wrong with it. An empty value is as good as none. */

@@ -1,7 +1,7 @@
 /** Names that set nothing here and still are no mistake: Sonde's later ones, and those of the neighbourhood. */
 
-/** Read in other places: which file to load, whether the preload stays off. */
-export const readElsewhere: readonly string[] = ['SONDE_CONFIG', 'SONDE_FORCE'];
+/** Read in other places: which file to load, whether the preload stays off, whose child process this is. */
+export const readElsewhere: readonly string[] = ['SONDE_CONFIG', 'SONDE_FORCE', 'SONDE_CORRELATION_ID'];
 
 /** Sonde's own names whose feature is not built yet. A row leaves this list when it does something. */
 export const sondeLater: readonly string[] = [

@@ -14,11 +14,14 @@ function scrub(text: string): string {
     .replace(secretPair, `$1${hidden}`);
 }
 
+const place = /^(?:[a-z][\w+.-]*:\/\/)?[\w.-]*[.:][\w.:[\]-]*(?:\/[\w.~/-]*)?$/i;
+
 /** A text where a URL should be may be anything, a key for instance: only what looks like a place is shown. */
 function scrubUrl(text: string): string {
   const scrubbed = scrub(text);
-  const place = scrubbed.replaceAll(hidden, '').replace(/#.*/s, '');
-  return /^(?:[\w+.-]+:\/\/|[\w.-]+:\d|[\w.-]{1,40}$)[\w.:/?@[\]%~+-]*$/.test(place) ? scrubbed : hidden;
+  const bare = scrubbed.replaceAll(`${hidden}@`, '').replaceAll(`?${hidden}`, '');
+  const hasKey = bare.split(/[/:]/).some((part) => part.length > 24 && !part.includes('.'));
+  return place.test(bare) && !hasKey ? scrubbed : hidden;
 }
 
 function quote(text: string): string {
@@ -32,7 +35,13 @@ function describe(given: unknown): string {
   if (given === null || given === undefined) return String(given);
   if (Array.isArray(given))
     return given.every((item) => typeof item === 'string') ? 'a list' : 'a mixed list';
-  return typeof given === 'object' ? 'an object' : `a ${typeof given}`;
+  return typeof given === 'object' ? tagOf(given) : `a ${typeof given}`;
+}
+
+/** `an object` for a plain one, else its class: `a Map`. */
+function tagOf(given: object): string {
+  const tag = Object.prototype.toString.call(given).slice('[object '.length, -1);
+  return tag === 'Object' ? 'an object' : `a ${tag}`;
 }
 
 /** A wrong value as the user gave it. */
@@ -58,5 +67,5 @@ export function inUse(value: unknown, secret?: Kind<unknown>['secret']): string 
   if (typeof value === 'boolean') return String(value);
   if (typeof value === 'object' && value !== null)
     return Object.keys(value).length === 0 ? 'none' : 'the others';
-  return secret === 'whole' ? hidden : scrub(String(value));
+  return secret === 'whole' ? hidden : secret === 'url' ? scrubUrl(String(value)) : scrub(String(value));
 }

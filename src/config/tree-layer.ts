@@ -28,7 +28,7 @@ function readLeaf(
 
 function readNode(node: SchemaNode, given: unknown, prefix: string, reading: Reading): void {
   if (!isPlain(given)) {
-    reading.refuse(`${prefix.slice(0, -1) || 'options'} is ${shown(given)}, which is not an object.`);
+    reading.refuse(`${prefix.slice(0, -1) || 'options'} is ${shown(given)}, which is not a plain object.`);
     return;
   }
   for (const [name, child] of Object.entries(node)) {

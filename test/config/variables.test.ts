@@ -1,0 +1,236 @@
+import { expect } from 'chai';
+import type { Config } from '../../src/config/config.ts';
+import { resolveConfig, sourceOf } from '../../src/config/resolve.ts';
+import { fallback, variables } from '../../src/config/variables.ts';
+
+interface Row {
+  readonly path: string;
+  readonly good: readonly [text: string, value: unknown];
+  /** Absent where every text is right. */
+  readonly bad?: string;
+  readonly absent: unknown;
+}
+
+const noLimit = Number.POSITIVE_INFINITY;
+
+const rows: Record<string, Row> = {
+  LOG_LEVEL: { path: 'logs.level', good: ['debug', 'debug'], bad: 'loud', absent: 'info' },
+  SONDE_LOG_LEVEL: {
+    path: 'logs.level',
+    good: ['info,shop.orders=debug', 'info,shop.orders=debug'],
+    bad: 'info,shop=loud',
+    absent: 'info',
+  },
+  SONDE_LOG_FORMAT: { path: 'logs.format', good: ['JSON', 'json'], bad: 'xml', absent: 'auto' },
+  SONDE_LOG_CONSOLE: { path: 'logs.console', good: ['off', 'off'], bad: 'perhaps', absent: 'auto' },
+  SONDE_LOG_REQUEST_ID: { path: 'logs.requestId', good: ['on', true], bad: 'maybe', absent: false },
+  SONDE_LOG_RESOURCE: { path: 'logs.resource', good: ['on', 'on'], bad: 'maybe', absent: 'off' },
+  SONDE_CORRELATION_HEADERS: {
+    path: 'correlation.headers',
+    good: ['X-Trace, x-b', ['X-Trace', 'x-b']],
+    bad: 'not a header',
+    absent: ['X-Correlation-ID', 'X-Request-ID'],
+  },
+  SONDE_CORRELATION_ECHO: { path: 'correlation.echo', good: ['off', false], bad: 'loud', absent: true },
+  SONDE_PROPAGATE_TO: {
+    path: 'correlation.propagateTo',
+    good: ['api.example.com,*', ['api.example.com', '*']],
+    bad: 'a host',
+    absent: [],
+  },
+  SONDE_IGNORE_PATHS: {
+    path: 'http.ignorePaths',
+    good: ['/up,/static/*', ['/up', '/static/*']],
+    bad: 'up',
+    absent: ['/healthz', '/readyz', '/livez', '/health', '/metrics'],
+  },
+  SONDE_REDACT_KEYS: {
+    path: 'privacy.redactKeys',
+    good: ['iban, card', ['iban', 'card']],
+    bad: ',',
+    absent: [],
+  },
+  SONDE_OTLP: { path: 'otlp.off', good: ['OFF', true], bad: 'perhaps', absent: false },
+  SONDE_DEBUG: { path: 'debug', good: ['1', true], bad: 'very', absent: false },
+
+  OTEL_SDK_DISABLED: { path: 'disabled', good: ['True', true], bad: 'yes', absent: false },
+  OTEL_RESOURCE_ATTRIBUTES: {
+    path: 'resource',
+    good: [
+      'team=a%2Cb,deployment.environment.name=prod',
+      { team: 'a,b', 'deployment.environment.name': 'prod' },
+    ],
+    bad: 'team=a,broken',
+    absent: {},
+  },
+  OTEL_SERVICE_NAME: { path: 'service.name', good: ['shop', 'shop'], absent: 'mocha' },
+  OTEL_LOG_LEVEL: { path: 'diagnostics.level', good: ['VERBOSE', 'debug'], bad: 'loud', absent: 'info' },
+  OTEL_PROPAGATORS: {
+    path: 'propagators',
+    good: ['b3, TraceContext,b3', ['b3', 'tracecontext']],
+    bad: 'pigeon',
+    absent: ['tracecontext', 'baggage'],
+  },
+  OTEL_TRACES_SAMPLER: {
+    path: 'traces.sampler',
+    good: ['ALWAYS_OFF', 'always_off'],
+    bad: 'sometimes',
+    absent: 'parentbased_always_on',
+  },
+  OTEL_TRACES_SAMPLER_ARG: { path: 'traces.samplerArg', good: ['0.25', 0.25], bad: '1.5', absent: 1 },
+  OTEL_TRACES_EXPORTER: {
+    path: 'traces.exporters',
+    good: ['OTLP,console,otlp', ['otlp', 'console']],
+    bad: 'pigeon',
+    absent: ['otlp'],
+  },
+  OTEL_METRICS_EXPORTER: { path: 'metrics.exporters', good: ['none', []], bad: 'pigeon', absent: ['otlp'] },
+  OTEL_LOGS_EXPORTER: {
+    path: 'logs.exporters',
+    good: ['console', ['console']],
+    bad: 'pigeon',
+    absent: ['otlp'],
+  },
+  OTEL_NODE_ENABLED_INSTRUMENTATIONS: {
+    path: 'instrumentations.enabled',
+    good: ['http,PG', ['http', 'pg']],
+    bad: 'a b',
+    absent: undefined,
+  },
+  OTEL_NODE_DISABLED_INSTRUMENTATIONS: {
+    path: 'instrumentations.disabled',
+    good: ['sqlite', ['sqlite']],
+    bad: 'a b',
+    absent: [],
+  },
+
+  OTEL_BSP_SCHEDULE_DELAY: millis('traces.batch.scheduleDelayMillis', 5_000),
+  OTEL_BSP_EXPORT_TIMEOUT: millis('traces.batch.exportTimeoutMillis', 30_000),
+  OTEL_BSP_MAX_QUEUE_SIZE: count('traces.batch.maxQueueSize', 2_048),
+  OTEL_BSP_MAX_EXPORT_BATCH_SIZE: count('traces.batch.maxExportBatchSize', 512),
+  OTEL_BLRP_SCHEDULE_DELAY: millis('logs.batch.scheduleDelayMillis', 1_000),
+  OTEL_BLRP_EXPORT_TIMEOUT: millis('logs.batch.exportTimeoutMillis', 30_000),
+  OTEL_BLRP_MAX_QUEUE_SIZE: count('logs.batch.maxQueueSize', 2_048),
+  OTEL_BLRP_MAX_EXPORT_BATCH_SIZE: count('logs.batch.maxExportBatchSize', 512),
+
+  OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT: millis('logs.attributeValueLengthLimit', noLimit),
+  OTEL_ATTRIBUTE_COUNT_LIMIT: millis('traces.limits.attributeCountLimit', 128),
+  OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT: millis('traces.limits.attributeValueLengthLimit', noLimit),
+  OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT: millis('traces.limits.attributeCountLimit', 128),
+  OTEL_SPAN_EVENT_COUNT_LIMIT: millis('traces.limits.eventCountLimit', 128),
+  OTEL_SPAN_LINK_COUNT_LIMIT: millis('traces.limits.linkCountLimit', 128),
+  OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT: millis('traces.limits.attributePerEventCountLimit', 128),
+  OTEL_LINK_ATTRIBUTE_COUNT_LIMIT: millis('traces.limits.attributePerLinkCountLimit', 128),
+  OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT: millis('logs.attributeValueLengthLimit', noLimit),
+  OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT: millis('logs.attributeCountLimit', 128),
+
+  OTEL_METRIC_EXPORT_INTERVAL: {
+    path: 'metrics.exportIntervalMillis',
+    good: ['90000', 90_000],
+    bad: '0',
+    absent: 60_000,
+  },
+  OTEL_METRIC_EXPORT_TIMEOUT: millis('metrics.exportTimeoutMillis', 30_000),
+  OTEL_METRICS_EXEMPLAR_FILTER: {
+    path: 'metrics.exemplarFilter',
+    good: ['Always_On', 'always_on'],
+    bad: 'often',
+    absent: 'trace_based',
+  },
+  OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: {
+    path: 'metrics.temporality',
+    good: ['LowMemory', 'lowmemory'],
+    bad: 'eternal',
+    absent: 'cumulative',
+  },
+  OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION: {
+    path: 'metrics.histogramAggregation',
+    good: ['BASE2_exponential_bucket_histogram', 'base2_exponential_bucket_histogram'],
+    bad: 'bins',
+    absent: 'explicit_bucket_histogram',
+  },
+
+  ...otlp('', 'traces', 'https://c:1/x', 'https://c:1/x/v1/traces'),
+  ...otlp('TRACES_', 'traces', 'https://c:1', 'https://c:1/'),
+  ...otlp('METRICS_', 'metrics', 'https://c:1/v1/metrics/', 'https://c:1/v1/metrics/'),
+  ...otlp('LOGS_', 'logs', 'https://c:1/in?a=b', 'https://c:1/in?a=b'),
+};
+
+function millis(path: string, absent: number): Row {
+  return { path, good: ['64', 64], bad: '-5', absent };
+}
+
+function count(path: string, absent: number): Row {
+  return { path, good: ['64', 64], bad: '0', absent };
+}
+
+function otlp(infix: string, signal: string, endpoint: string, final: string): Record<string, Row> {
+  const name = (suffix: string): string => `OTEL_EXPORTER_OTLP_${infix}${suffix}`;
+  const path = (field: string): string => `otlp.${signal}.${field}`;
+  const pem = (field: string): Row => ({ path: path(field), good: ['/x.pem', '/x.pem'], absent: undefined });
+  return {
+    [name('ENDPOINT')]: {
+      path: path('endpoint'),
+      good: [endpoint, final],
+      bad: 'collector:4318',
+      absent: `http://localhost:4318/v1/${signal}`,
+    },
+    [name('HEADERS')]: {
+      path: path('headers'),
+      good: ['Api-Key=a%20b, x=1=2', { 'api-key': 'a b', x: '1=2' }],
+      bad: 'nothing',
+      absent: {},
+    },
+    [name('PROTOCOL')]: {
+      path: path('protocol'),
+      good: [' HTTP/JSON ', 'http/json'],
+      bad: 'tcp',
+      absent: 'http/protobuf',
+    },
+    [name('TIMEOUT')]: millis(path('timeoutMillis'), 10_000),
+    [name('COMPRESSION')]: { path: path('compression'), good: ['GZIP', 'gzip'], bad: 'zip', absent: 'none' },
+    [name('CERTIFICATE')]: pem('certificate'),
+    [name('CLIENT_KEY')]: pem('clientKey'),
+    [name('CLIENT_CERTIFICATE')]: pem('clientCertificate'),
+    [name('INSECURE')]: { path: path('insecure'), good: ['true', true], bad: '1', absent: false },
+  };
+}
+
+function at(config: Config, path: string): unknown {
+  return path.split('.').reduce<any>((node, name) => node[name], config);
+}
+
+describe('environment variables', () => {
+  it('has a row here for every variable of the table', () => {
+    const names = [fallback, ...variables].map((variable) => variable.name);
+    expect(Object.keys(rows)).to.have.members(names);
+  });
+
+  for (const [name, { path, good, bad, absent }] of Object.entries(rows)) {
+    describe(name, () => {
+      it(`sets ${path}`, () => {
+        const { config, problems } = resolveConfig({}, { [name]: good[0] });
+        expect(at(config, path)).to.deep.equal(good[1]);
+        expect(sourceOf(config, path)).to.equal(`env ${name}`);
+        expect(problems).to.deep.equal([]);
+      });
+
+      it('is the default when absent, empty or blank', () => {
+        for (const env of [{}, { [name]: '' }, { [name]: ' \t' }]) {
+          const { config, problems } = resolveConfig({}, env);
+          expect(at(config, path)).to.deep.equal(absent);
+          expect(problems).to.deep.equal([]);
+        }
+      });
+
+      if (bad === undefined) return;
+      it('says so once when wrong, and the default holds', () => {
+        const { config, problems } = resolveConfig({}, { [name]: bad });
+        expect(at(config, path)).to.deep.equal(absent);
+        expect(problems).to.have.lengthOf(1);
+        expect(problems[0]!.code).to.equal('SONDE_ERR_ENV');
+        expect(problems[0]!.message).to.match(new RegExp(`^${name} is .*, which is not .*; using .*\\.$`));
+      });
+    });
+  }
+});
