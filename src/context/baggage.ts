@@ -68,9 +68,14 @@ export function formatBaggage(baggage: Baggage): string {
 }
 
 function formatMember(key: string, entry: BaggageEntry): string {
-  const pair = `${encode(key)}=${encode(entry.value)}`;
+  const pair = `${encodeKey(key)}=${encode(entry.value)}`;
   const metadata = entry.metadata?.toString() ?? '';
   return metadata !== '' && metadataShape.test(metadata) ? `${pair};${metadata}` : pair;
+}
+
+/** `encodeURIComponent` leaves parentheses, which a key may not have. */
+function encodeKey(key: string): string {
+  return encode(key).replace(/[()]/g, (char) => (char === '(' ? '%28' : '%29'));
 }
 
 /** Lone surrogates have no UTF-8, and `encodeURIComponent` throws on them. */

@@ -27,7 +27,7 @@ function privateAddresses(): BlockList {
 }
 
 const inHouseSuffix = /\.(?:svc|local|internal|localhost)$/;
-/** A number alone is an address in disguise (`134744072` is 8.8.8.8), so a name must show a letter beyond hex. */
+/** A number alone, decimal or hex, is no name but an address in disguise: `134744072` is 8.8.8.8. */
 const singleLabel = /^(?!0x[0-9a-f]*$)(?=.*[a-z])[a-z0-9_-]+$/;
 const maxCached = 1000;
 
