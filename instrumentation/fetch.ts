@@ -1,0 +1,199 @@
+/**
+ * `fetch` and the package `undici`, by the channels they publish. A span ends with the last byte of the response
+ * or with its error; a body that nobody reads ends it when undici gives the connection up.
+ */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import {
+  type Attributes,
+  type Context,
+  type Histogram,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  type Tracer,
+  trace,
+} from '@opentelemetry/api';
+import { activeContext } from '../src/context/context.ts';
+import { propagation } from '../src/context/propagation.ts';
+import { isSuppressed } from '../src/context/suppression.ts';
+import type { Instrumentation } from '../src/instrumentation.ts';
+import { type IsSecret, redactUrl, secretTest } from '../src/processing/url.ts';
+import { carries, headerLine } from './header-text.ts';
+import {
+  durationHistogram,
+  errorTypeOf,
+  type HostPort,
+  hostOf,
+  methodOf,
+  remember,
+  type Series,
+  seriesAttributes,
+  spanNameOf,
+} from './http-attributes.ts';
+
+const exchangeKey: unique symbol = Symbol('sonde.fetch');
+
+/** What undici publishes of a request. `headers` is a flat list; a text up to version 5. */
+interface FetchRequest {
+  [exchangeKey]?: FetchExchange;
+  readonly origin: string | URL;
+  readonly path: string;
+  readonly method: string;
+  readonly headers: readonly unknown[] | string;
+  addHeader(name: string, value: string): unknown;
+}
+
+interface Client {
+  readonly tracer: Tracer;
+  readonly duration: Histogram;
+  readonly attributesOf: (series: Series) => Attributes;
+  readonly isSecret: IsSecret;
+}
+
+const kindOnly = { kind: SpanKind.CLIENT };
+
+/** Parts of `http://shop:8080`; the port is always known. */
+const placeOf: (origin: string) => Required<HostPort> = remember(500, (origin) => {
+  const bare = redactUrl(origin);
+  const host = hostOf(bare.replace(/^[a-z]+:\/\//i, '').replace(/\/.*$/, ''));
+  return { address: host.address, port: host.port ?? (bare.startsWith('https') ? 443 : 80) };
+});
+
+class FetchExchange {
+  private readonly client: Client;
+  private readonly request: FetchRequest;
+  private readonly place: HostPort;
+  private readonly span: Span;
+  private readonly spanContext: Context;
+  private readonly startTime: number;
+  private status: number | undefined;
+  private ended: boolean;
+
+  constructor(client: Client, request: FetchRequest, caller: Context) {
+    this.startTime = performance.now();
+    this.client = client;
+    this.request = request;
+    this.status = undefined;
+    this.ended = false;
+    this.place = placeOf(String(request.origin));
+    this.span = client.tracer.startSpan(spanNameOf(request.method), kindOnly, caller);
+    this.spanContext = trace.setSpan(caller, this.span);
+    if (this.span.isRecording()) this.span.setAttributes(this.describe());
+    this.inject();
+  }
+
+  private describe(): Attributes {
+    const { request, place } = this;
+    const attributes: Attributes = {
+      'http.request.method': methodOf(request.method),
+      'server.address': place.address,
+      'server.port': place.port,
+      'url.full': redactUrl(`${request.origin}${request.path}`, this.client.isSecret),
+    };
+    if (attributes['http.request.method'] !== request.method) {
+      attributes['http.request.method_original'] = request.method;
+    }
+    return attributes;
+  }
+
+  private inject(): void {
+    const { request } = this;
+    propagation().injectRequest(this.place.address, this.spanContext, (name, value) => {
+      if (!isSet(request.headers, name) && headerLine(name, value) !== '') request.addHeader(name, value);
+    });
+  }
+
+  onHeaders(status: number): void {
+    this.status = status;
+    if (this.span.isRecording()) this.span.setAttribute('http.response.status_code', status);
+  }
+
+  end(error: unknown): void {
+    if (this.ended) return;
+    this.ended = true;
+    const errorType = this.errorType(error);
+    if (errorType !== undefined && this.span.isRecording()) {
+      this.span.setAttribute('error.type', errorType);
+      const message = error instanceof Error ? error.message : undefined;
+      this.span.setStatus({ code: SpanStatusCode.ERROR, message });
+    }
+    this.span.end();
+    this.record(errorType);
+  }
+
+  private errorType(error: unknown): string | undefined {
+    if (error !== undefined) return errorTypeOf(error);
+    return this.status !== undefined && this.status >= 400 ? String(this.status) : undefined;
+  }
+
+  private record(errorType: string | undefined): void {
+    const attributes = this.client.attributesOf({
+      method: methodOf(this.request.method),
+      status: this.status,
+      errorType,
+      protocolVersion: undefined,
+      place: this.place.address,
+      part: this.place.port,
+    });
+    this.client.duration.record((performance.now() - this.startTime) / 1000, attributes, this.spanContext);
+  }
+}
+
+function isSet(headers: readonly unknown[] | string, name: string): boolean {
+  if (typeof headers === 'string')
+    return `\r\n${headers}`.toLowerCase().includes(`\r\n${name.toLowerCase()}:`);
+  return carries(headers, name.toLowerCase());
+}
+
+type Message = { readonly request: FetchRequest };
+
+function onHeaders(message: unknown): void {
+  const { request, response } = message as Message & { response: { statusCode: number } };
+  request[exchangeKey]?.onHeaders(response.statusCode);
+}
+
+function onTrailers(message: unknown): void {
+  (message as Message).request[exchangeKey]?.end(undefined);
+}
+
+function onError(message: unknown): void {
+  const { request, error } = message as Message & { error: unknown };
+  request[exchangeKey]?.end(error ?? new Error('unknown'));
+}
+
+/** Observes `fetch` and `undici` by diagnostics channels. */
+export function fetchClient(): Instrumentation {
+  let client: Client | undefined;
+
+  function onCreate(message: unknown): void {
+    const { request } = message as Message;
+    const caller = activeContext();
+    if (client === undefined || isSuppressed(caller)) return;
+    request[exchangeKey] = new FetchExchange(client, request, caller);
+  }
+
+  const handlers = [
+    ['undici:request:create', onCreate],
+    ['undici:request:headers', onHeaders],
+    ['undici:request:trailers', onTrailers],
+    ['undici:request:error', onError],
+  ] as const;
+
+  return {
+    name: 'undici',
+    modules: [],
+    enable({ tracer, meter, config }) {
+      client = {
+        tracer,
+        duration: durationHistogram(meter, 'client'),
+        attributesOf: seriesAttributes('server.address', 'server.port'),
+        isSecret: secretTest(config.privacy.redactKeys),
+      };
+      for (const [channel, handler] of handlers) subscribe(channel, handler);
+    },
+    disable() {
+      for (const [channel, handler] of handlers) unsubscribe(channel, handler);
+      client = undefined;
+    },
+  };
+}

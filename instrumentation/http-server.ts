@@ -1,0 +1,315 @@
+/** `node:http` and `node:https` servers: one span and one duration a request, its ids in everything it starts. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { EventEmitter } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import {
+  type Attributes,
+  type Context,
+  createContextKey,
+  type Histogram,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  type Tracer,
+  trace,
+} from '@opentelemetry/api';
+import { enterContext, rootContext } from '../src/context/context.ts';
+import { withCorrelation } from '../src/context/correlation.ts';
+import { propagation } from '../src/context/propagation.ts';
+import type { Instrumentation, Sensors } from '../src/instrumentation.ts';
+import { type IsSecret, secretTest } from '../src/processing/url.ts';
+import { type Exchange, exchangeKey, watchMessages } from './body-events.ts';
+import { addHeaderLines, carries, headerLine } from './header-text.ts';
+import {
+  aborted,
+  durationHistogram,
+  errorTypeOf,
+  hostOf,
+  methodOf,
+  pathOf,
+  queryOf,
+  type Series,
+  seriesAttributes,
+  spanNameOf,
+} from './http-attributes.ts';
+import { handshakes } from './http-upgrade.ts';
+import { override } from './override.ts';
+
+type ServedRequest = IncomingMessage & {
+  [exchangeKey]?: Exchange;
+  /** Express: the route that matched, and where its router is mounted. */
+  route?: { path?: unknown };
+  baseUrl?: unknown;
+};
+
+type Destroy = (this: ServerResponse, error?: Error) => ServerResponse;
+
+/** Everything about one server's observation that does not change from request to request. */
+interface Server {
+  readonly tracer: Tracer;
+  readonly duration: Histogram;
+  readonly attributesOf: (series: Series) => Attributes;
+  readonly isIgnored: (target: string) => boolean;
+  readonly isSecret: IsSecret;
+  readonly echoes: boolean;
+}
+
+const kindOnly = { kind: SpanKind.SERVER };
+
+/** Where official framework instrumentations leave the route, by the name that `@opentelemetry/core` gives it. */
+const rpcKey = createContextKey('OpenTelemetry SDK Context Key RPC_METADATA');
+
+/** One request being served. In the context under `rpcKey` too, so `type`, `span` and `route` keep their names. */
+export class ServerExchange implements Exchange {
+  readonly type = 'http';
+  readonly context: Context;
+  readonly span: Span;
+  readonly request: IncomingMessage;
+  /** `http.route`, once a framework knows it. */
+  route: string | undefined;
+  private readonly server: Server;
+  private readonly method: string;
+  private readonly scheme: 'http' | 'https';
+  private readonly startTime: number;
+  private readonly correlationId: string | undefined;
+  private readonly echoName: string;
+  private ended: boolean;
+
+  constructor(server: Server, request: IncomingMessage) {
+    const incoming = propagation().extractRequest(request.headers);
+    const id = incoming.correlationId ?? propagation().newCorrelationId();
+    this.startTime = performance.now();
+    this.server = server;
+    this.request = request;
+    this.method = request.method as string;
+    this.scheme = schemeOf(request.socket);
+    this.route = undefined;
+    this.correlationId = id;
+    this.echoName = incoming.headerName ?? propagation().correlationHeader;
+    this.ended = false;
+    this.span = server.tracer.startSpan(spanNameOf(this.method), kindOnly, incoming.context);
+    // Only what will be kept is worth describing; one call costs less than the same in `startSpan` (measured).
+    if (this.span.isRecording()) this.span.setAttributes(describe(request, server.isSecret));
+    const unit = withCorrelation(incoming.context, {
+      id,
+      requestId: incoming.requestId,
+      attributes: {},
+    });
+    this.context = trace.setSpan(unit, this.span).setValue(rpcKey, this);
+  }
+
+  onEvent(message: EventEmitter, event: string | symbol): void {
+    if (event === 'finish') {
+      if (message !== this.request) this.finish(message as ServerResponse, undefined);
+    } else if (event === 'close' && message !== this.request) {
+      this.abort(message as ServerResponse);
+    }
+  }
+
+  /** The line that tells the caller the id of this unit of work; empty when the app has set it, or on 1xx. */
+  echoLine(response: ServerResponse, headers: unknown): string {
+    if (!this.server.echoes || response.statusCode < 200) return '';
+    if (carries(headers, this.echoName.toLowerCase())) return '';
+    const id = this.correlationId ?? this.span.spanContext().traceId;
+    return headerLine(this.echoName, id);
+  }
+
+  /** The response is not going to be finished any more, if it has not been. */
+  abort(response: ServerResponse): void {
+    if (this.ended) return;
+    const cause = response.errored ? errorTypeOf(response.errored) : aborted;
+    this.finish(response, cause === 'ECONNRESET' ? aborted : cause);
+  }
+
+  /** Before the first byte of the response its status is not known, only assumed. */
+  finish(response: ServerResponse, cause: string | undefined): void {
+    const status = cause === undefined || response.headersSent ? response.statusCode : undefined;
+    this.end(status, cause);
+  }
+
+  end(status: number | undefined, cause: string | undefined): void {
+    if (this.ended) return;
+    this.ended = true;
+    const errorType = cause ?? (status !== undefined && status >= 500 ? String(status) : undefined);
+    const route = this.route ?? routeOf(this.request);
+    if (this.span.isRecording()) {
+      if (route !== undefined) this.nameByRoute(route);
+      if (status !== undefined) this.span.setAttribute('http.response.status_code', status);
+      if (errorType !== undefined) {
+        this.span.setAttribute('error.type', errorType);
+        this.span.setStatus({ code: SpanStatusCode.ERROR });
+      }
+    }
+    this.span.end();
+    this.record(status, errorType, route);
+  }
+
+  private nameByRoute(route: string): void {
+    this.span.setAttribute('http.route', route);
+    this.span.updateName(`${spanNameOf(this.method)} ${route}`);
+  }
+
+  private record(status: number | undefined, errorType: string | undefined, route: string | undefined): void {
+    const attributes = this.server.attributesOf({
+      method: methodOf(this.method),
+      status,
+      errorType,
+      protocolVersion: this.request.httpVersion,
+      place: this.scheme,
+      part: route,
+    });
+    this.server.duration.record((performance.now() - this.startTime) / 1000, attributes, this.context);
+  }
+}
+
+/** For framework plugs: the route (`/orders/:id`) that this request is served by. */
+export function setRoute(request: IncomingMessage, route: string): void {
+  const exchange = (request as ServedRequest)[exchangeKey];
+  if (exchange instanceof ServerExchange) exchange.route = route;
+}
+
+const mounts = new Set<string>();
+const maxMounts = 64;
+
+/** Express. A router mounted under a parameter has the caller's text in `baseUrl`: past so many, no route at all. */
+function routeOf(request: ServedRequest): string | undefined {
+  const path = request.route?.path;
+  if (typeof path !== 'string') return undefined;
+  const mount = typeof request.baseUrl === 'string' ? request.baseUrl : '';
+  if (!mounts.has(mount)) {
+    if (mounts.size >= maxMounts) return undefined;
+    mounts.add(mount);
+  }
+  return mount !== '' && path === '/' ? mount : mount + path;
+}
+
+function schemeOf(socket: Socket): 'http' | 'https' {
+  return (socket as TLSSocket).encrypted === true ? 'https' : 'http';
+}
+
+function describe(request: IncomingMessage, isSecret: IsSecret): Attributes {
+  const { headers, socket } = request;
+  const method = request.method as string;
+  const target = request.url as string;
+  const scheme = schemeOf(socket);
+  const server = headers.host === undefined ? undefined : hostOf(headers.host);
+  const peer = socket.remoteAddress;
+  const attributes: Attributes = {
+    'http.request.method': methodOf(method),
+    'url.path': pathOf(target),
+    'url.scheme': scheme,
+    'server.address': server?.address ?? socket.localAddress ?? '',
+    'server.port': server === undefined ? socket.localPort : (server.port ?? (scheme === 'https' ? 443 : 80)),
+    'network.protocol.version': request.httpVersion,
+  };
+  if (peer !== undefined) {
+    attributes['client.address'] = peer;
+    attributes['network.peer.address'] = peer;
+    attributes['network.peer.port'] = socket.remotePort;
+  }
+  const agent = headers['user-agent'];
+  if (agent !== undefined) attributes['user_agent.original'] = agent;
+  const query = queryOf(target, isSecret);
+  if (query !== undefined) attributes['url.query'] = query;
+  if (attributes['http.request.method'] !== method) attributes['http.request.method_original'] = method;
+  return attributes;
+}
+
+/** Whether a request target is one of `paths` (`config.http.ignorePaths`). */
+function ignored(paths: readonly string[]): (target: string) => boolean {
+  const prefixes = paths.filter((path) => path.endsWith('*')).map((path) => path.slice(0, -1));
+  const exact = new Set(paths.filter((path) => !path.endsWith('*')).map(withoutSlash));
+  if (prefixes.length === 0 && exact.size === 0) return () => false;
+  return (target) => {
+    const path = pathOf(target);
+    return exact.has(withoutSlash(path)) || prefixes.some((prefix) => path.startsWith(prefix));
+  };
+}
+
+function withoutSlash(path: string): string {
+  return path.length > 1 && path.charCodeAt(path.length - 1) === 47 ? path.slice(0, -1) : path;
+}
+
+function observeServers({ config, tracer, meter }: Sensors): Server {
+  return {
+    tracer,
+    duration: durationHistogram(meter, 'server'),
+    attributesOf: seriesAttributes('url.scheme', 'http.route'),
+    isIgnored: ignored(config.http.ignorePaths),
+    isSecret: secretTest(config.privacy.redactKeys),
+    echoes: config.correlation.echo,
+  };
+}
+
+/** What `_storeHeader` asks for each response. */
+function echo(response: ServerResponse, headers: unknown): string {
+  const exchange = (response.req as ServedRequest | undefined)?.[exchangeKey];
+  return exchange instanceof ServerExchange ? exchange.echoLine(response, headers) : '';
+}
+
+/** A pipelined response that never got the socket is destroyed without an event. */
+function abortsQueued(prototype: ServerResponse): () => void {
+  return override(prototype, 'destroy', (original: Destroy): Destroy => {
+    return function destroy(error) {
+      const exchange = (this.req as ServedRequest | undefined)?.[exchangeKey];
+      const result = original.call(this, error);
+      if (this.socket === null && exchange instanceof ServerExchange) exchange.abort(this);
+      return result;
+    };
+  });
+}
+
+/** The exchange of a request; none for ignored paths. */
+function open(server: Server, request: ServedRequest): ServerExchange | undefined {
+  if (server.isIgnored(request.url as string)) return undefined;
+  const exchange = new ServerExchange(server, request);
+  request[exchangeKey] = exchange;
+  return exchange;
+}
+
+/** Observes every HTTP server of the process by diagnostics channels (rows A26 to A30). */
+export function httpServer(): Instrumentation {
+  const undo: (() => void)[] = [];
+  let server: Server | undefined;
+  let armed = false;
+
+  function arm(): void {
+    if (armed || server === undefined) return;
+    armed = true;
+    const { ServerResponse } = process.getBuiltinModule('node:http');
+    undo.push(
+      watchMessages(),
+      addHeaderLines(ServerResponse.prototype, echo),
+      abortsQueued(ServerResponse.prototype),
+    );
+  }
+
+  function onRequestStart(message: unknown): void {
+    const { request } = message as { request: ServedRequest };
+    arm();
+    const exchange = open(server as Server, request);
+    // An ignored request must not find the context of the one before it on the same socket.
+    enterContext(exchange?.context ?? rootContext);
+  }
+
+  return {
+    name: 'http',
+    modules: ['node:http', 'node:https'],
+    enable(sensors) {
+      server = observeServers(sensors);
+      subscribe('http.server.request.start', onRequestStart);
+    },
+    patch(exports) {
+      arm();
+      undo.push(handshakes(exports.Server.prototype, (request) => server && open(server, request)));
+    },
+    disable() {
+      unsubscribe('http.server.request.start', onRequestStart);
+      for (const step of undo.splice(0)) step();
+      server = undefined;
+      armed = false;
+    },
+  };
+}

@@ -1,0 +1,113 @@
+/** An in-memory tracer and meter with Sonde's context, and what instrumentations made of them. */
+import { type Attributes, propagation as apiPropagation, context } from '@opentelemetry/api';
+import { type DataPoint, MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
+import {
+  type ReadableSpan,
+  type Sampler,
+  type SpanProcessor,
+  TracerProvider,
+} from '@opentelemetry/sdk-trace';
+import type { Config } from '../../src/config/config.ts';
+import { contextManager } from '../../src/context/context.ts';
+import { createPropagation, propagation, usePropagation } from '../../src/context/propagation.ts';
+import type { Instrumentation } from '../../src/instrumentation.ts';
+
+export interface ObservedOptions {
+  readonly correlation?: Partial<Config['correlation']>;
+  readonly propagators?: readonly string[];
+  readonly ignorePaths?: readonly string[];
+  readonly redactKeys?: readonly string[];
+  readonly sampler?: Sampler;
+}
+
+/** One series of a duration histogram. */
+export interface Point {
+  readonly attributes: Attributes;
+  readonly count: number;
+}
+
+export interface Observed {
+  readonly provider: TracerProvider;
+  readonly meters: MeterProvider;
+  /** Spans that ended so far, in the order they ended. */
+  readonly spans: ReadableSpan[];
+  points(name: string): Promise<Point[]>;
+  /** Waits until so many spans have ended; fails after two seconds. */
+  ended(count: number): Promise<ReadableSpan[]>;
+  stop(): Promise<void>;
+}
+
+class Reader extends MetricReader {
+  protected override async onForceFlush(): Promise<void> {}
+  protected override async onShutdown(): Promise<void> {}
+}
+
+function configOf(options: ObservedOptions): Config {
+  return {
+    propagators: options.propagators ?? ['tracecontext', 'baggage'],
+    correlation: {
+      headers: ['X-Correlation-ID', 'X-Request-ID'],
+      echo: true,
+      generator: 'trace',
+      propagateTo: [],
+      ...options.correlation,
+    },
+    http: { ignorePaths: options.ignorePaths ?? [] },
+    privacy: { redactKeys: options.redactKeys ?? [] },
+  } as unknown as Config;
+}
+
+/** Enables instrumentations; each is handed `node:http` and `node:https` when it asks for modules. */
+export function observe(
+  instrumentations: readonly Instrumentation[],
+  options: ObservedOptions = {},
+): Observed {
+  const spans: ReadableSpan[] = [];
+  const config = configOf(options);
+  const before = propagation();
+  const next = createPropagation(config);
+  usePropagation(next);
+  context.setGlobalContextManager(contextManager);
+  apiPropagation.setGlobalPropagator(next.textMap);
+  const processor: SpanProcessor = {
+    onStart() {},
+    onEnd: (span) => void spans.push(span),
+    forceFlush: async () => {},
+    shutdown: async () => {},
+  };
+  const provider = new TracerProvider({ spanProcessors: [processor], sampler: options.sampler });
+  const reader = new Reader();
+  const meters = new MeterProvider({ readers: [reader] });
+  const sensors = { config, tracer: provider.getTracer('test'), meter: meters.getMeter('test') };
+  for (const instrumentation of instrumentations) {
+    instrumentation.enable?.(sensors);
+    for (const name of instrumentation.modules) {
+      instrumentation.patch?.(process.getBuiltinModule(name), name, sensors);
+    }
+  }
+  return {
+    provider,
+    meters,
+    spans,
+    async points(name) {
+      const { resourceMetrics } = await reader.collect();
+      const metrics = resourceMetrics.scopeMetrics.flatMap((scope) => scope.metrics);
+      const found = metrics.filter((metric) => metric.descriptor.name === name);
+      const points = found.flatMap((metric) => metric.dataPoints as readonly DataPoint<{ count: number }>[]);
+      return points.map(({ attributes, value }) => ({ attributes, count: value.count }));
+    },
+    async ended(count) {
+      const deadline = Date.now() + 2000;
+      while (spans.length < count && Date.now() < deadline) await new Promise((done) => setTimeout(done, 5));
+      if (spans.length < count) throw new Error(`${spans.length} of ${count} spans ended`);
+      return spans;
+    },
+    async stop() {
+      for (const instrumentation of instrumentations) instrumentation.disable();
+      usePropagation(before);
+      await meters.shutdown();
+      context.disable();
+      apiPropagation.disable();
+    },
+  };
+}
