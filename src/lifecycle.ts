@@ -22,8 +22,11 @@ export function watchEnds(ending: Ending): () => void {
   };
 }
 
-/** The flush's own timers do not hold the process, so one that does stands in until the flush is through. */
-async function hold(work: Promise<void>, timeoutMillis: number): Promise<void> {
+/**
+ * Waits for `work`, at most `timeoutMillis`, and never rejects. A flush's own timers do not hold the process, so one
+ * that does stands in until it is through.
+ */
+export async function within(timeoutMillis: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, timeoutMillis);
@@ -38,7 +41,7 @@ async function hold(work: Promise<void>, timeoutMillis: number): Promise<void> {
 }
 
 function watchNaturalEnd({ flush, timeoutMillis }: Ending): () => void {
-  const onEnd = () => void hold(flush(timeoutMillis), timeoutMillis);
+  const onEnd = () => void within(timeoutMillis, flush(timeoutMillis));
   process.once('beforeExit', onEnd);
   return () => process.off('beforeExit', onEnd);
 }
@@ -46,7 +49,7 @@ function watchNaturalEnd({ flush, timeoutMillis }: Ending): () => void {
 function watchSignal(signal: NodeJS.Signals, { flush, timeoutMillis }: Ending): () => void {
   const onSignal = async () => {
     const alone = process.listenerCount(signal) === 1;
-    await hold(flush(timeoutMillis), timeoutMillis);
+    await within(timeoutMillis, flush(timeoutMillis));
     if (!alone) return;
     process.off(signal, onSignal);
     process.kill(process.pid, signal);

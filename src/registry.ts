@@ -66,21 +66,35 @@ function keepOthers(before: Registry, now: Registry): void {
   );
 }
 
+interface ApiCopy {
+  readonly trace?: { getTracerProvider(): object };
+}
+
 /**
- * Lets a newer copy of the API (`copy`, just loaded by the app) see what ours registered: it refuses an older
- * registry, so the registry takes the newer version. Said once, since a method that only the newer API knows would
- * be missing.
+ * Lets a newer copy of the API, just loaded by the app, see what ours registered. It refuses an older registry, so
+ * the registry takes its version. Said once, since a method that only the newer API knows would be missing.
  */
-export function admitCopy(copy: { trace?: { getTracerProvider(): object } }, version: string): void {
+export function admitCopy(copy: ApiCopy): void {
   const registry = holder[key];
-  if (registry?.trace === undefined || copy.trace?.getTracerProvider() === registry.trace) return;
-  const raised = Object.defineProperty({ ...registry }, 'version', { value: version, enumerable: true });
-  holder[key] = raised as Registry;
-  diagnostics.warnOnce(
-    `api ${version}`,
-    'SONDE_ERR_API_VERSION',
-    `The app loaded @opentelemetry/api ${version}, Sonde registered through ${registry.version}; both share one registry now.`,
-  );
+  if (registry?.trace === undefined || sees(copy, registry)) return;
+  const [major, minor] = registry.version.split('.').map(Number);
+  // The copy does not tell its version, only whether it accepts one.
+  for (let next = minor! + 1; next <= minor! + 50; next++) {
+    const version = `${major}.${next}.0`;
+    holder[key] = Object.defineProperty({ ...registry }, 'version', { value: version, enumerable: true });
+    if (!sees(copy, registry)) continue;
+    diagnostics.warnOnce(
+      `api ${version}`,
+      'SONDE_ERR_API_VERSION',
+      `The app loaded @opentelemetry/api ${version}, Sonde registered through ${registry.version}; both share one registry now.`,
+    );
+    return;
+  }
+  holder[key] = registry;
+}
+
+function sees(copy: ApiCopy, registry: Registry): boolean {
+  return copy.trace?.getTracerProvider() === registry.trace;
 }
 
 let starting = false;

@@ -7,6 +7,7 @@ import type { SpanProcessor } from '@opentelemetry/sdk-trace';
 import type { AttributeValue, Config } from '../config/config.ts';
 import { idGenerator } from '../context/ids.ts';
 import type { OfficialParts } from '../official.ts';
+import { whileStarting } from '../registry.ts';
 import { batchProcessor, type SpanQueue } from './batch-processor.ts';
 import { identityTracerProvider } from './identity-tracer.ts';
 import { samplerOf } from './sampler.ts';
@@ -76,7 +77,7 @@ export function startSdk(parts: SdkParts): RunningSdk {
     logRecordProcessors: [],
     instrumentations: [],
   });
-  sdk.start();
+  whileStarting(() => sdk.start());
   return {
     shutdown: () => sdk.shutdown(),
     async forceFlush() {

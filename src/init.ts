@@ -1,0 +1,225 @@
+/** Composition root: from a configuration to a running Sonde. The only file that knows every layer. */
+import { context, logs, metrics, propagation as propagationApi, trace } from '@opentelemetry/api';
+import { consoleSink } from '../exporters/console.ts';
+import type { Delivery } from '../exporters/otlp/delivery.ts';
+import type { Armed, ArmedReport } from '../instrumentation/hook.ts';
+import { armAll } from '../instrumentation/index.ts';
+import type { Config } from './config/config.ts';
+import { resolveConfig } from './config/resolve.ts';
+import { resourceAttributes } from './config/resource.ts';
+import { contextManager, followForeignContext } from './context/context.ts';
+import { enterInheritedContext } from './context/inherited.ts';
+import { createPropagation, propagation, usePropagation } from './context/propagation.ts';
+import { diagnostics, type Voice } from './diagnostics.ts';
+import type { Sensors } from './instrumentation.ts';
+import { watchEnds, within } from './lifecycle.ts';
+import { load } from './load.ts';
+import { apiLoggerProvider } from './logs/api-provider.ts';
+import { startSinks } from './logs/early.ts';
+import { lineFormat } from './logs/format.ts';
+import type { JsonFormatOptions } from './logs/json-format.ts';
+import { lineStream } from './logs/line-stream.ts';
+import type { Sink } from './logs/record.ts';
+import { parseLevels, setLevels } from './logs/tree.ts';
+import { diagnosticsVoice } from './logs/voice.ts';
+import { startObservations } from './metrics/instruments.ts';
+import type { OfficialParts } from './official.ts';
+import { claimRegistry, heldGlobals, nameHolder } from './registry.ts';
+import { shared } from './slot.ts';
+import type { InitOptions, Sonde, Status } from './sonde.ts';
+import type { RunningSdk } from './traces/sdk.ts';
+import { stamper } from './traces/stamper.ts';
+import { VERSION } from './version.ts';
+
+const defaultTimeoutMillis = 2_000;
+const state = shared<{ sonde: Sonde | undefined }>('running', () => ({ sonde: undefined }));
+
+/**
+ * Starts Sonde. Call it once, before anything else is imported; a second call gives the running one, whatever its
+ * options. Configuration: code over environment over file over defaults.
+ *
+ * @throws SondeError with `SONDE_ERR_OPTION` for a wrong option; nothing else, and nothing later.
+ * @example const sonde = init({ service: { name: 'shop' } });
+ */
+export function init(options: InitOptions = {}): Sonde {
+  state.sonde ??= start(options);
+  return state.sonde;
+}
+
+function start({ sdk = {}, ...options }: InitOptions): Sonde {
+  const { config, problems } = resolveConfig(options);
+  setLevels(parseLevels(config.logs.level));
+  diagnostics.speakThrough(voiceOf(config));
+  const sonde = config.disabled || !isSupportedNode() ? loggerOnly(config, 'off') : begin(config, sdk);
+  for (const { level, code, message } of problems) {
+    if (level === 'warn') diagnostics.warn(code, message);
+    else diagnostics.debug(message);
+  }
+  return sonde;
+}
+
+/** The preload asks this before it loads anything; `init()` in code has loaded the core already. */
+function isSupportedNode(): boolean {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major > 22 || (major === 22 && minor >= 15)) return true;
+  diagnostics.warn(
+    'SONDE_ERR_NODE_VERSION',
+    `Node.js ${process.versions.node} is older than 22.15: only the console logger is on.`,
+  );
+  return false;
+}
+
+function formatOf(config: Config): JsonFormatOptions {
+  return {
+    requestId: config.logs.requestId,
+    resource: config.logs.resource === 'on' ? resourceAttributes(config) : undefined,
+  };
+}
+
+function printersOf(config: Config): Sink[] {
+  if (config.logs.console === 'off') return [];
+  return [consoleSink({ format: config.logs.format, ...formatOf(config) })];
+}
+
+function voiceOf(config: Config): Voice {
+  const log = lineStream('stdout');
+  return diagnosticsVoice({
+    format: lineFormat(config.logs.format, log.isTerminal, formatOf(config)),
+    log: config.logs.console === 'off' ? undefined : log,
+  });
+}
+
+const nothing: ArmedReport = { armed: [], patched: [], missed: [] };
+
+/** A logger on the console and nothing else: nothing to deliver, nothing to undo. */
+function loggerOnly(config: Config, mode: Status['mode']): Sonde {
+  startSinks(printersOf(config), []);
+  return handle({ mode: () => mode, report: () => nothing, flush: async () => {}, stop: async () => {} });
+}
+
+/** Another SDK was first: its context and its tracer are used, so that Sonde's lines carry its ids. */
+function beGuest(config: Config): Sonde {
+  const holder = nameHolder();
+  followForeignContext();
+  diagnostics.warn(
+    'SONDE_ERR_FOREIGN_SDK',
+    `${holder} holds OpenTelemetry's globals: Sonde only logs, with that SDK's trace ids.`,
+  );
+  return loggerOnly(config, 'guest');
+}
+
+function begin(config: Config, official: OfficialParts): Sonde {
+  usePropagation(createPropagation(config));
+  if (heldGlobals().some((name) => name !== 'logs')) return beGuest(config);
+  claimRegistry();
+  const attributes = resourceAttributes(config);
+  const delivery = load<typeof import('../exporters/otlp/delivery.ts')>('otlp').startDelivery({
+    config,
+    attributes,
+    loadGrpc: () => load('grpc'),
+  });
+  logs.setGlobalLoggerProvider(apiLoggerProvider as never);
+  const sdk = load<typeof import('./traces/sdk.ts')>('sdk').startSdk({
+    config,
+    attributes,
+    contextManager,
+    propagator: propagation().textMap,
+    stamper,
+    spans: delivery.spans,
+    metricExporter: delivery.metrics,
+    official,
+  });
+  startObservations();
+  const armed = armAll(sensorsOf(config, official), config.instrumentations);
+  enableOfficial(official);
+  enterInheritedContext();
+  startSinks(printersOf(config), delivery.logs === undefined ? [] : [delivery.logs]);
+  return run({ config, sdk, delivery, armed, official });
+}
+
+function sensorsOf(config: Config, official: OfficialParts): Sensors {
+  return {
+    config,
+    tracer: trace.getTracer('sonde', VERSION),
+    meter: metrics.getMeter('sonde', VERSION),
+    samplerSeesAttributes: official.sampler !== undefined,
+  };
+}
+
+function enableOfficial({ instrumentations = [] }: OfficialParts): void {
+  for (const instrumentation of instrumentations) {
+    instrumentation.setTracerProvider(trace.getTracerProvider());
+    instrumentation.setMeterProvider(metrics.getMeterProvider());
+    instrumentation.setLoggerProvider?.(logs.getLoggerProvider());
+    instrumentation.enable();
+  }
+}
+
+interface Layers {
+  readonly config: Config;
+  readonly sdk: RunningSdk;
+  readonly delivery: Delivery;
+  readonly armed: Armed;
+  readonly official: OfficialParts;
+}
+
+function run({ config, sdk, delivery, armed, official }: Layers): Sonde {
+  let mode: Status['mode'] = 'running';
+  const flush = async (timeoutMillis: number) => {
+    const deadline = Date.now() + timeoutMillis;
+    await within(timeoutMillis, sdk.forceFlush());
+    await delivery.forceFlush(Math.max(deadline - Date.now(), 1));
+  };
+  const unwatch = watchEnds({ flush, timeoutMillis: defaultTimeoutMillis });
+  return handle({
+    mode: () => mode,
+    report: () => armed.report(),
+    flush,
+    async stop(timeoutMillis) {
+      mode = 'off';
+      unwatch();
+      armed.disarm();
+      for (const instrumentation of official.instrumentations ?? []) instrumentation.disable();
+      await flush(timeoutMillis);
+      startSinks(printersOf(config), []);
+      for (const api of [trace, metrics, context, propagationApi, logs]) api.disable();
+      await Promise.allSettled([sdk.shutdown(), delivery.shutdown()]);
+      state.sonde = undefined;
+    },
+  });
+}
+
+interface Workings {
+  mode(): Status['mode'];
+  report(): ArmedReport;
+  flush(timeoutMillis: number): Promise<void>;
+  stop(timeoutMillis: number): Promise<void>;
+}
+
+/** What the app holds: nothing in it throws or rejects, and every wait has an end. */
+function handle({ mode, report, flush, stop }: Workings): Sonde {
+  let stopping: Promise<void> | undefined;
+  const sonde: Sonde = {
+    forceFlush: ({ timeoutMillis = defaultTimeoutMillis } = {}) =>
+      within(timeoutMillis, flush(timeoutMillis)),
+    shutdown({ timeoutMillis = defaultTimeoutMillis } = {}) {
+      stopping ??= within(timeoutMillis, stop(timeoutMillis));
+      return stopping;
+    },
+    status() {
+      const { armed, patched, missed } = report();
+      return {
+        version: VERSION,
+        mode: mode(),
+        instrumentations: {
+          armed,
+          patched: patched.map(({ specifier, version }) => `${specifier} ${version ?? ''}`.trim()),
+          missed: missed.map(({ name, reason }) => `${name}: ${reason}`),
+        },
+        counters: Object.fromEntries(diagnostics.counters()),
+      };
+    },
+    [Symbol.asyncDispose]: () => sonde.shutdown(),
+  };
+  return sonde;
+}

@@ -1,0 +1,41 @@
+/** The running Sonde, as the app holds it. */
+import type { Options } from './config/config.ts';
+import type { OfficialParts } from './official.ts';
+
+/** What `init` takes: any part of the configuration, and official OpenTelemetry parts to use unchanged. */
+export type InitOptions = Options & { readonly sdk?: OfficialParts };
+
+export interface EndOptions {
+  /** Milliseconds after which waiting ends; 2,000 by default. What was not delivered by then is counted. */
+  readonly timeoutMillis?: number;
+}
+
+export interface Status {
+  readonly version: string;
+  /**
+   * `running`; `guest`: another SDK holds OpenTelemetry's globals, Sonde logs with its ids; `off`: only the console
+   * logger is left (`OTEL_SDK_DISABLED`, an old Node.js, or after `shutdown`).
+   */
+  readonly mode: 'running' | 'guest' | 'off';
+  readonly instrumentations: {
+    /** Waiting for their target to be loaded. */
+    readonly armed: readonly string[];
+    readonly patched: readonly string[];
+    /** Loaded before Sonde and out of reach. */
+    readonly missed: readonly string[];
+  };
+  /** Everything that was dropped, refused or held, by reason. Empty when all is well. */
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+export interface Sonde {
+  /** Delivers what is queued. Resolves at the latest after `timeoutMillis`; never rejects. */
+  forceFlush(options?: EndOptions): Promise<void>;
+  /**
+   * Delivers what is queued, undoes every patch and gives the globals back. `getLogger` goes on as a console logger.
+   * Resolves at the latest after `timeoutMillis`; never rejects; a second call gives the same promise.
+   */
+  shutdown(options?: EndOptions): Promise<void>;
+  status(): Status;
+  [Symbol.asyncDispose](): Promise<void>;
+}
