@@ -17,7 +17,7 @@ describe('npm run demo', function () {
   function section(heading: string): string[] {
     const lines = ended.stdout.split('\n');
     const start = lines.findIndex((line) => line.startsWith(heading));
-    const length = lines.slice(start + 2).findIndex((line) => line === '');
+    const length = lines.slice(start + 2).indexOf('');
     return lines.slice(start, length < 0 ? undefined : start + 2 + length);
   }
 
