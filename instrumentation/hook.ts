@@ -1,0 +1,269 @@
+/**
+ * The dispatcher: hands a module to its instrumentation the moment the app has loaded it, and loads nothing itself.
+ * CommonJS, ES modules and mixes of both are seen by Node's own channels, so that no function of the host is
+ * replaced but `process.getBuiltinModule`, and a module nobody asked for costs one look into a map.
+ */
+import diagnosticsChannel from 'node:diagnostics_channel';
+import Module, { isBuiltin } from 'node:module';
+import { isAbsolute } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { types } from 'node:util';
+import { diagnostics } from '../src/diagnostics.ts';
+import type { Instrumentation, Sensors } from '../src/instrumentation.ts';
+import {
+  isLoadedBuiltin,
+  isMainOf,
+  moduleCache,
+  packageOf,
+  resolveFrom,
+  spellings,
+  versionOf,
+} from './loaded-modules.ts';
+import { override } from './override.ts';
+
+/** One loaded copy of a target that is observed now. */
+export interface Patched {
+  readonly name: string;
+  readonly specifier: string;
+  /** Of the package.json of that copy; Node's for a built-in. */
+  readonly version: string | undefined;
+  /** File of that copy; absent for a built-in. */
+  readonly path: string | undefined;
+}
+
+/** One loaded copy, or one instrumentation, that is not observed, and why. */
+export interface Missed {
+  readonly name: string;
+  readonly path?: string;
+  readonly reason: string;
+}
+
+export interface ArmedReport {
+  /** Names of all instrumentations that wait or work. */
+  readonly armed: readonly string[];
+  readonly patched: readonly Patched[];
+  readonly missed: readonly Missed[];
+}
+
+export interface Armed {
+  /** Takes every hook and every patch back. */
+  disarm(): void;
+  report(): ArmedReport;
+}
+
+interface Target {
+  readonly instrumentation: Instrumentation;
+  readonly specifier: string;
+  readonly seen: WeakSet<object>;
+}
+
+/** The table, and what became of its rows. */
+interface Table {
+  readonly targets: Map<string, Target[]>;
+  readonly missed: Missed[];
+  /** Hands the exports of a loaded copy to everyone who asked for `id`. */
+  hand(id: string, exports: unknown, path?: string): void;
+}
+
+/** What `tracing:module.require` publishes when a load has ended, well or not. */
+interface Loaded {
+  readonly id: string;
+  readonly parentFilename?: string;
+  readonly result?: unknown;
+}
+
+interface ResolveContext {
+  readonly parentURL?: string;
+  readonly conditions?: readonly string[];
+}
+type NextResolve = (specifier: string, context: ResolveContext) => unknown;
+type RegisterHooks = (hooks: {
+  resolve: (specifier: string, context: ResolveContext, next: NextResolve) => unknown;
+}) => { deregister(): void };
+
+const registerHooks = (Module as { registerHooks?: RegisterHooks }).registerHooks;
+
+/**
+ * Arms `instrumentations`: each is enabled now, and patches its modules as the app loads them. What was loaded
+ * before is patched in place. A fault in one never reaches the app or another one.
+ */
+export function arm(instrumentations: readonly Instrumentation[], sensors: Sensors): Armed {
+  const patched: { specifier: string; name: string; path: string | undefined }[] = [];
+  const missed: Missed[] = [];
+  const targets = new Map<string, Target[]>();
+
+  function guarded({ name }: Instrumentation, path: string | undefined, run: () => void): boolean {
+    try {
+      run();
+      return true;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      missed.push({ name, path, reason });
+      diagnostics.warnOnce(
+        `patch ${name} ${path}`,
+        'SONDE_ERR_INTERNAL',
+        `${name} is not observed: ${reason}.`,
+      );
+      return false;
+    }
+  }
+
+  function handOne({ instrumentation, specifier, seen }: Target, exports: object, path?: string): void {
+    if (seen.has(exports)) return;
+    seen.add(exports);
+    const run = () => instrumentation.patch?.(exports, specifier, sensors);
+    if (guarded(instrumentation, path, run)) patched.push({ name: instrumentation.name, specifier, path });
+  }
+
+  function hand(id: string, exports: unknown, path?: string): void {
+    if (!isObject(exports)) return;
+    for (const target of targets.get(id) ?? []) handOne(target, exports, path);
+  }
+
+  const armed = instrumentations.filter((one) => guarded(one, undefined, () => one.enable?.(sensors)));
+  for (const instrumentation of armed) {
+    for (const specifier of instrumentation.modules) {
+      const target = { instrumentation, specifier, seen: new WeakSet() };
+      for (const id of spellings(specifier)) targets.set(id, [...(targets.get(id) ?? []), target]);
+    }
+  }
+  const stop = targets.size === 0 ? () => {} : watch({ targets, missed, hand });
+
+  return {
+    disarm() {
+      stop();
+      targets.clear();
+      for (const one of instrumentations) guarded(one, undefined, () => one.disable());
+    },
+    report: () => ({
+      armed: armed.map(({ name }) => name),
+      patched: patched.map((copy) => ({ ...copy, version: versionFor(copy.specifier, copy.path) })),
+      missed,
+    }),
+  };
+}
+
+function versionFor(specifier: string, path: string | undefined): string | undefined {
+  if (isBuiltin(specifier)) return process.versions.node;
+  return path === undefined ? undefined : versionOf(specifier, path);
+}
+
+function isObject(value: unknown): value is object {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function';
+}
+
+function attempt(run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    diagnostics.warnOnce('hook', 'SONDE_ERR_INTERNAL', `A module was not looked at: ${String(error)}.`);
+  }
+}
+
+/** Installs every hook; the returned function takes all of them out again. */
+function watch(table: Table): () => void {
+  const stops: (() => void)[] = [];
+  /** Files of targets outside `node_modules` (workspaces, links), as the resolve hook has met them. */
+  const expected = new Map<string, string>();
+  let meetsEsm = false;
+
+  function meetEsm(): void {
+    if (meetsEsm) return;
+    meetsEsm = true;
+    stops.push(hookImports(table, expected));
+  }
+
+  function onRequired({ id, parentFilename, result }: Loaded): void {
+    if (!meetsEsm && types.isModuleNamespaceObject(result)) {
+      meetEsm();
+      handLoadedBuiltins(table);
+    }
+    if (table.targets.has(id)) handRequired(id, parentFilename, result, table);
+    else if (parentFilename === undefined && isAbsolute(id)) handImported(id, expected.get(id), table);
+  }
+
+  const listen = (channel: string, listener: (message: any) => void) => {
+    const safely = (message: unknown) => attempt(() => listener(message));
+    diagnosticsChannel.subscribe(channel, safely);
+    stops.push(() => diagnosticsChannel.unsubscribe(channel, safely));
+  };
+  // `end` comes after a failed load, too; its result is undefined then.
+  listen('tracing:module.require:end', onRequired);
+  // A resolve hook slows down every `require`, so it waits for the first sign of an ES module.
+  listen('tracing:module.import:start', meetEsm);
+  stops.push(hookGetBuiltin(table));
+  handLoadedBuiltins(table);
+  handLoadedPackages(table);
+  return () => {
+    for (const stop of stops) stop();
+  };
+}
+
+/** A target required by name. One that is still loading (an import cycle) is left to the outer `require`. */
+function handRequired(id: string, parent: string | undefined, exports: unknown, table: Table): void {
+  const path = isBuiltin(id) ? undefined : resolveFrom(parent, id);
+  if (path === undefined || moduleCache[path]?.loaded !== false) table.hand(id, exports, path);
+}
+
+/** A CommonJS file that an ES module has imported: it has no requiring parent and an absolute path as id. */
+function handImported(path: string, expected: string | undefined, table: Table): void {
+  const id = expected ?? packageOf(path);
+  if (id === undefined || !table.targets.has(id)) return;
+  const isTarget = expected !== undefined || isMainOf(path, id);
+  if (isTarget) table.hand(id, moduleCache[path]?.exports, path);
+}
+
+function handLoadedBuiltins({ targets, hand }: Table): void {
+  for (const id of targets.keys()) if (isLoadedBuiltin(id)) hand(id, process.getBuiltinModule(id));
+}
+
+/** Targets that were there before: their prototypes are shared with whoever holds them. */
+function handLoadedPackages({ targets, hand, missed }: Table): void {
+  for (const [path, module] of Object.entries(moduleCache)) {
+    const id = packageOf(path);
+    if (id === undefined || !targets.has(id) || module?.loaded !== true || !isMainOf(path, id)) continue;
+    const before = missed.length;
+    hand(id, module.exports, path);
+    if (missed.length > before) tellLoadedEarly(id, path);
+  }
+}
+
+function tellLoadedEarly(id: string, path: string): void {
+  const message = `${id} (${path}) was loaded before Sonde and is not observed.`;
+  diagnostics.warnOnce(`early ${path}`, 'SONDE_ERR_LOADED_EARLY', message, { path });
+}
+
+/** Built-ins that an ES module imports are compiled without any other sign. */
+function hookImports({ targets, missed, hand }: Table, expected: Map<string, string>): () => void {
+  if (typeof registerHooks !== 'function') {
+    const reason = `Node.js ${process.versions.node} has no module.registerHooks`;
+    missed.push({ name: 'ES modules', reason });
+    diagnostics.warnOnce('registerHooks', 'SONDE_ERR_NODE_HOOKS', `Built-ins in ES modules: ${reason}.`);
+    return () => {};
+  }
+  const note = (specifier: string, parentUrl: string | undefined) => {
+    if (isBuiltin(specifier)) hand(specifier, process.getBuiltinModule(specifier));
+    else if (parentUrl?.startsWith('file:')) {
+      const path = resolveFrom(fileURLToPath(parentUrl), specifier);
+      if (path !== undefined) expected.set(path, specifier);
+    }
+  };
+  const hooks = registerHooks({
+    resolve(specifier, context, next) {
+      const resolved = next(specifier, context);
+      // A `require` is seen by its channel; answering it here would ask this hook again.
+      const imported = targets.has(specifier) && !context.conditions?.includes('require');
+      if (imported) attempt(() => note(specifier, context.parentURL));
+      return resolved;
+    },
+  });
+  return () => hooks.deregister();
+}
+
+function hookGetBuiltin({ targets, hand }: Table): () => void {
+  return override<(id: string) => unknown>(process, 'getBuiltinModule', (original) => (id) => {
+    const exports = original.call(process, id);
+    if (targets.has(id)) attempt(() => hand(id, exports));
+    return exports;
+  });
+}
