@@ -1,6 +1,7 @@
 /** Kinds that hold several values: lists, headers, resource attributes. */
 import type { AttributeValue } from './config.ts';
 import type { Kind, Parsed } from './kinds.ts';
+import { shown } from './shown.ts';
 
 interface ListRules {
   /** What one item becomes; undefined if it is wrong. */
@@ -11,23 +12,20 @@ interface ListRules {
   readonly none?: boolean;
 }
 
-function quoted(words: readonly string[]): string {
-  return words.map((word) => JSON.stringify(word)).join(', ');
-}
-
 function sortOut(items: readonly string[], takes: string, rules: ListRules): Parsed<readonly string[]> {
-  if (rules.none && items.some((item) => item.toLowerCase() === 'none')) {
-    return items.length === 1
-      ? { value: [] }
-      : { value: [], note: 'has "none" beside other names; none wins' };
-  }
+  const nones = items.filter((item) => item.toLowerCase() === 'none').length;
+  if (rules.none && nones === items.length) return { value: [] };
+  if (rules.none && nones > 0) return { value: [], note: 'has "none" beside other names; none wins' };
   const kept = items.flatMap((item) => rules.item(item) ?? []);
   const wrong = items.filter((item) => rules.item(item) === undefined);
   if (wrong.length === 0) return { value: [...new Set(kept)] };
   const isLater = wrong.every((item) => rules.later?.includes(item.toLowerCase()));
   if (kept.length === 0 && !isLater) return {};
   const why = isLater ? 'which comes later' : `which is not ${takes}`;
-  return { value: [...new Set(kept)], note: `names ${quoted(wrong)}, ${why}; it is left out` };
+  return {
+    value: [...new Set(kept)],
+    note: `names ${wrong.map((item) => shown(item)).join(', ')}, ${why}; it is left out`,
+  };
 }
 
 function list(one: string, takes: string, rules: ListRules): Kind<readonly string[]> {

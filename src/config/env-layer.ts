@@ -38,7 +38,7 @@ const reserved = new Set([...variables.map(({ name }) => name), ...readElsewhere
 
 /** `SONDE_LOGS__FORMAT` or `sonde_logs__format` as a row of its own: any path of the configuration can be set. */
 function genericVariable(name: string): Variable | undefined {
-  if (!/^SONDE_/i.test(name) || reserved.has(name)) return undefined;
+  if (!/^SONDE_\w+$/i.test(name) || reserved.has(name)) return undefined;
   const path = byNormalisedPath.get(normalised(name.slice('SONDE_'.length).replaceAll('__', '.')));
   return path === undefined ? undefined : { name, paths: [path] };
 }
@@ -64,7 +64,7 @@ function unknown(name: string): Complaint {
 }
 
 function complainAbout(name: string, text: string): Complaint | undefined {
-  if (silent.has(name) || !/^(?:OTEL|SONDE)_/.test(name) || genericVariable(name)) return undefined;
+  if (silent.has(name) || !/^(?:OTEL|SONDE)_\w*$/.test(name) || genericVariable(name)) return undefined;
   if (declarative.includes(name)) {
     const message = `${name} is set, but declarative YAML is not read yet; the other variables hold.`;
     return { level: 'warn', code: 'SONDE_ERR_ENV', message };

@@ -1,5 +1,9 @@
 /** What a setting takes: how a typed value is checked, how a variable's text is read, and how to say it to people. */
 
+import { levelText } from '../logs/levels.ts';
+import { parseLevels } from '../logs/tree.ts';
+import { shown } from './shown.ts';
+
 /** A value that was understood; with a note when not all of it was. Without a value the text was wrong. */
 export interface Parsed<T> {
   readonly value?: T;
@@ -102,18 +106,27 @@ export function oneOf<T extends string>(values: readonly T[], spellings: Spellin
   return { takes: `one of ${values.join(', ')}`, read, parse };
 }
 
-const levelWord = '(?:trace|debug|info|warn|warning|error|fatal|critical|off|none)';
-const levelTree = new RegExp(`^(?:(?:[^\\s,=]+\\s*=\\s*)?${levelWord}\\s*(?:,\\s*|$))+$`, 'i');
-
-/** `info,shop.orders=debug`; only the form is checked, the tree of loggers gives it meaning. */
-export const levels: Kind<string> = scalar(
-  'a level (trace, debug, info, warn, error, fatal, off) or a tree of levels such as info,shop.orders=debug',
-  (given) => {
+/** `info,shop.orders=debug`, as the tree of loggers reads it. A variable's wrong parts are left out. */
+export const levels: Kind<string> = {
+  takes:
+    'a level (trace, debug, info, warn, error, fatal, off) or a tree of levels such as info,shop.orders=debug',
+  read(given) {
     const tree = readText(given);
-    return tree !== undefined && levelTree.test(tree) ? tree : undefined;
+    if (tree === undefined) return undefined;
+    const spec = parseLevels(tree);
+    return spec.problems.length === 0 && spec.levels.size > 0 ? tree : undefined;
   },
-  (given) => given,
-);
+  parse(given) {
+    const { levels: good, problems: wrong } = parseLevels(given);
+    if (good.size === 0) return {};
+    if (wrong.length === 0) return { value: given };
+    const value = [...good].map(([name, level]) => `${name && `${name}=`}${levelText(level)}`).join(',');
+    return {
+      value,
+      note: `names ${wrong.map((part) => shown(part)).join(', ')}, which is no level; it is left out`,
+    };
+  },
+};
 
 /** A URL, or `host:port` for grpc. Which of them is right is known only beside the protocol. */
 export const endpoint: Kind<string> = {

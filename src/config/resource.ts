@@ -5,7 +5,7 @@ import { VERSION } from '../version.ts';
 import type { AttributeValue, Config } from './config.ts';
 
 /** Version of the OpenTelemetry SDK inside; kept equal to the installed one by a test. */
-const sdkVersion = '3.1.1';
+const sdkVersion = '3.1.0';
 
 /** Names of the conventions, where Node.js has others. */
 const archNames: Readonly<Record<string, string>> = { x64: 'amd64', arm: 'arm32', ia32: 'x86', ppc: 'ppc32' };

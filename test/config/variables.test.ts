@@ -18,7 +18,7 @@ const rows: Record<string, Row> = {
   SONDE_LOG_LEVEL: {
     path: 'logs.level',
     good: ['info,shop.orders=debug', 'info,shop.orders=debug'],
-    bad: 'info,shop=loud',
+    bad: 'loud,shop=louder',
     absent: 'info',
   },
   SONDE_LOG_FORMAT: { path: 'logs.format', good: ['JSON', 'json'], bad: 'xml', absent: 'auto' },

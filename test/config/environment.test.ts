@@ -1,0 +1,35 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join, sep } from 'node:path';
+import { expect } from 'chai';
+import { environment } from '../../src/config/env.ts';
+import { resolveConfig } from '../../src/config/resolve.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+describe('environment', () => {
+  it('is read in one file and nowhere else', () => {
+    const files = globSync('{src,instrumentation,exporters}/**/*.ts', { cwd: root });
+    const readers = files.filter((file) =>
+      /\bprocess\s*(?:\?\.|\.|\[['"])\s*env\b/.test(readFileSync(join(root, file), 'utf8')),
+    );
+    const paths = readers.map((file) => file.split(sep).join('/'));
+    // The preload asks SONDE_FORCE before it may load anything.
+    expect(paths.filter((path) => path !== 'src/register.ts')).to.deep.equal(['src/config/env.ts']);
+  });
+
+  it('is read by a file without imports, which the preload may ask on any Node.js', () => {
+    expect(readFileSync(join(root, 'src/config/env.ts'), 'utf8')).to.not.match(/^import |\brequire\(/m);
+  });
+
+  it('is copied, so that a later change of the process does not matter', () => {
+    const copy = environment();
+    process.env.OTEL_SERVICE_NAME = 'later';
+    try {
+      expect(copy).to.not.have.property('OTEL_SERVICE_NAME');
+      expect(resolveConfig({}, copy).config.service.name).to.equal('mocha');
+      expect(resolveConfig().config.service.name).to.equal('later');
+    } finally {
+      delete process.env.OTEL_SERVICE_NAME;
+    }
+  });
+});
