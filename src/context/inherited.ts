@@ -18,6 +18,13 @@ export interface Inheritance extends InheritedVariables {
 /** The name under which worker threads find theirs, by `getEnvironmentData`. */
 export const environmentDataKey = 'sonde.context';
 
+interface Handed {
+  readonly carrier?: Inheritance;
+}
+
+/** Read before this thread puts its own there for the workers that it starts itself. */
+const handed = isMainThread ? undefined : (getEnvironmentData(environmentDataKey) as Handed | undefined);
+
 /** What `context` hands down; `undefined` outside a unit of work. Always in the W3C formats: it stays in the house. */
 export function inheritanceOf(context: Context): Inheritance | undefined {
   const { correlationId, attributes } = stampOf(context);
@@ -45,7 +52,7 @@ export function continueFrom(inheritance: Inheritance): Context {
 /**
  * In a worker thread or child process that a unit of work started: its script, and all that nobody gives another
  * context, continues that unit. Messages from the parent do not: a pool's worker outlives whoever started it, so
- * they belong to nobody until `extract` says whose they are. Called by `init` before the instrumentations. (A31)
+ * they belong to nobody until `extract` says whose they are. Called by `init`. (A31)
  */
 export function enterInheritedContext(): void {
   const context = continueFrom(inheritance());
@@ -57,12 +64,7 @@ export function enterInheritedContext(): void {
 
 /** A worker whose parent runs Sonde asks nobody else: its environment is a copy of the process's. */
 function inheritance(): Inheritance {
-  const data = isMainThread ? undefined : (getEnvironmentData(environmentDataKey) as Handed | undefined);
-  return data === undefined ? inheritedCarrier() : (data.carrier ?? {});
-}
-
-interface Handed {
-  readonly carrier?: Inheritance;
+  return handed === undefined ? inheritedCarrier() : (handed.carrier ?? {});
 }
 
 /** Where Node delivers messages to a port, before listeners of any kind are called. */
