@@ -1,0 +1,138 @@
+/** Sonde's log record in the shape that OpenTelemetry's serializers read. */
+import type { AnyValue, Attributes, HrTime, SpanContext } from '@opentelemetry/api';
+import type { LogRecord } from '../../src/logs/record.ts';
+import {
+  type SafeObject,
+  safeMember,
+  safeText,
+  toAnyValue,
+  type ValueLimits,
+  valueLimits,
+} from '../../src/processing/limits.ts';
+import { exceptionAttributes } from './exception.ts';
+
+/** The part of OpenTelemetry's Resource that is sent. */
+export interface ResourceLike {
+  readonly attributes: Attributes;
+  readonly schemaUrl?: string;
+}
+
+export interface Scope {
+  readonly name: string;
+  readonly version?: string;
+  readonly schemaUrl?: string;
+  readonly attributes?: Attributes;
+}
+
+/** As sdk-logs' ReadableLogRecord. */
+export interface ReadableLogRecord {
+  readonly hrTime: HrTime;
+  readonly hrTimeObserved: HrTime;
+  readonly spanContext?: SpanContext;
+  readonly severityText: string;
+  readonly severityNumber: number;
+  readonly body: AnyValue;
+  readonly eventName?: string;
+  readonly resource: ResourceLike;
+  readonly instrumentationScope: Scope;
+  readonly attributes: Attributes;
+  readonly droppedAttributesCount: number;
+}
+
+/** What `toReadableLogs` needs to know beside the records. */
+export interface LogShape {
+  readonly resource: ResourceLike;
+  /** Characters of one value; 64 kB where the configuration names no limit. */
+  readonly attributeValueLengthLimit?: number;
+  /** Attributes of one record; what exceeds it is counted in `dropped_attributes_count`. */
+  readonly attributeCountLimit?: number;
+  /** Whether `request_id` is an attribute. */
+  readonly requestId?: boolean;
+}
+
+/** One batch. Records of one logger share one scope object, as the serializers group by identity. */
+export function toReadableLogs(records: readonly LogRecord[], shape: LogShape): ReadableLogRecord[] {
+  const scopes = new Map<string, Scope>();
+  const limits = {
+    ...valueLimits,
+    bytes: true,
+    stringLength: Math.min(shape.attributeValueLengthLimit ?? Infinity, valueLimits.stringLength),
+  };
+  return records.map((record) => toReadableLog(record, shape, limits, scopeOf(record.logger, scopes)));
+}
+
+function scopeOf(name: string, scopes: Map<string, Scope>): Scope {
+  const known = scopes.get(name);
+  if (known !== undefined) return known;
+  const scope = { name: safeText(name) };
+  scopes.set(name, scope);
+  return scope;
+}
+
+function toReadableLog(
+  record: LogRecord,
+  shape: LogShape,
+  limits: ValueLimits,
+  instrumentationScope: Scope,
+): ReadableLogRecord {
+  const hrTime = hrTimeOf(record.time);
+  const attributes: SafeObject = Object.create(null);
+  const dropped = fill(attributes, record, shape, limits);
+  return {
+    hrTime,
+    hrTimeObserved: hrTime,
+    spanContext: spanContextOf(record),
+    severityText: record.level,
+    severityNumber: record.severityNumber,
+    body: toAnyValue(record.message) as AnyValue,
+    eventName: record.eventName === undefined ? undefined : safeText(String(record.eventName)),
+    resource: shape.resource,
+    instrumentationScope,
+    attributes: attributes as Attributes,
+    droppedAttributesCount: dropped,
+  };
+}
+
+/** Epoch milliseconds as seconds and nanoseconds; the present where it is no time at all. */
+export function hrTimeOf(millis: number): HrTime {
+  const time = Number.isFinite(millis) && millis >= 0 ? millis : Date.now();
+  const seconds = Math.floor(time / 1000);
+  return [seconds, Math.min(Math.round((time - seconds * 1000) * 1e6), 999_999_999)];
+}
+
+function spanContextOf({ stamp }: LogRecord): SpanContext | undefined {
+  const { traceId, spanId, traceFlags } = stamp;
+  return traceId && spanId ? { traceId, spanId, traceFlags } : undefined;
+}
+
+/** The ids and the exception go first: the count limit must not cost them. Gives back how many were left out. */
+function fill(into: SafeObject, record: LogRecord, shape: LogShape, limits: ValueLimits): number {
+  const { stamp, error } = record;
+  if (stamp.correlationId !== undefined) into.correlation_id = safeText(stamp.correlationId);
+  if (shape.requestId && stamp.requestId !== undefined) into.request_id = safeText(stamp.requestId);
+  if (error !== undefined) Object.assign(into, exceptionAttributes(error, limits.stringLength));
+  const fixed = new Set(Object.keys(into));
+  const most = shape.attributeCountLimit ?? 128;
+  let kept = fixed.size;
+  let dropped = 0;
+  for (const source of [record.fields, record.bound, stamp.attributes]) {
+    for (const key of keysOf(source)) {
+      // A field must not forge an id or an exception; the call's own fields win over bound ones.
+      const name = safeText(fixed.has(key) ? `attributes.${key}` : key);
+      if (name in into) continue;
+      const value = kept < most ? safeMember(source as object, key, limits) : null;
+      if (value === undefined) continue;
+      if (kept++ < most) into[name] = value;
+      else dropped++;
+    }
+  }
+  return dropped;
+}
+
+function keysOf(source: object | undefined): readonly string[] {
+  try {
+    return Object.keys(source ?? {});
+  } catch {
+    return [];
+  }
+}

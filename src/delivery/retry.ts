@@ -1,0 +1,122 @@
+/** Paced retries around an exporter: as long as it makes sense, never a moment longer, never holding the process. */
+import type { Exporter, ExportResult } from '../exporter.ts';
+import type { Standby } from './standby.ts';
+import { pause } from './wait.ts';
+
+/** One attempt's result, with what the next one needs to know. */
+export interface Attempt extends ExportResult {
+  /** When the destination wants the next attempt, in milliseconds from now. */
+  readonly retryAfterMillis?: number;
+  /** Nobody named this destination: where nobody listens, that is no trouble. */
+  readonly unnamed?: boolean;
+  /** The destination's words beside an acceptance. */
+  readonly note?: string;
+  /** Somebody has been told the reason already. */
+  readonly told?: boolean;
+  /** Given up while standing by: not a loss. */
+  readonly forgotten?: boolean;
+}
+
+/** Times in milliseconds. */
+export interface RetryPolicy {
+  readonly initialMillis: number;
+  readonly factor: number;
+  readonly maxMillis: number;
+  /** After this the batch is given up. Time spent standing by does not count. */
+  readonly giveUpMillis: number;
+  /** Shared by the signals that go to one place; absent: never stands by. */
+  readonly standby?: Standby;
+  /** Hears of every attempt; answers whether it told somebody. */
+  readonly onAttempt?: (attempt: Attempt) => boolean;
+}
+
+/** The OTLP specification asks for back-off with jitter; the figures are the Collector's. */
+export const retryDefaults: RetryPolicy = {
+  initialMillis: 1000,
+  factor: 1.5,
+  maxMillis: 30_000,
+  giveUpMillis: 300_000,
+};
+
+export interface RetryingExporter<Item> extends Exporter<Item> {
+  /** Whether it waits for somebody to listen at a place that nobody named. */
+  readonly standingBy: boolean;
+  /** A batch that waits for its next attempt is tried now. Standing by is left as it is. */
+  nudge(): void;
+  /** Whatever waits tries once more at once, and from now on every batch has one attempt. */
+  hurry(): void;
+  export(items: readonly Item[]): Promise<Attempt>;
+}
+
+/** Tries `failed` batches again: after `retryAfterMillis` where given, else after a growing, jittered delay. */
+export function retrying<Item>(
+  exporter: Exporter<Item>,
+  policy: RetryPolicy = retryDefaults,
+): RetryingExporter<Item> {
+  const { standby } = policy;
+  const haste = new AbortController();
+  let nudged = new AbortController();
+
+  async function attempt(items: readonly Item[]): Promise<Attempt> {
+    const result: Attempt = await exporter.export(items).catch(defect);
+    return { ...result, told: policy.onAttempt?.(result) ?? false };
+  }
+
+  async function standBy(items: readonly Item[]): Promise<Attempt> {
+    for (;;) {
+      const last = haste.signal.aborted;
+      if (!last) await standby?.wait(haste.signal);
+      const result = await attempt(items);
+      if (!isUnmanned(result)) {
+        standby?.leave();
+        return result;
+      }
+      if (last || haste.signal.aborted) return { ...result, forgotten: true };
+    }
+  }
+
+  async function deliver(items: readonly Item[]): Promise<Attempt> {
+    let delay = policy.initialMillis;
+    const end = performance.now() + policy.giveUpMillis;
+    for (;;) {
+      const hurried = haste.signal.aborted;
+      let result = await attempt(items);
+      if (standby && isUnmanned(result)) result = await standBy(items);
+      const left = end - performance.now();
+      if (result.outcome !== 'failed' || hurried || result.forgotten || left <= 0) return result;
+      nudged = new AbortController();
+      const early = AbortSignal.any([haste.signal, nudged.signal]);
+      await pause(Math.min(left, nextDelay(result.retryAfterMillis, delay)), early);
+      delay = Math.min(delay * policy.factor, policy.maxMillis);
+    }
+  }
+
+  return {
+    name: exporter.name,
+    get standingBy() {
+      return standby?.active ?? false;
+    },
+    nudge: () => nudged.abort(),
+    hurry: () => haste.abort(),
+    export: deliver,
+    forceFlush: () => exporter.forceFlush(),
+    async shutdown() {
+      haste.abort();
+      await exporter.shutdown();
+    },
+  };
+}
+
+/** An exporter must not reject; one that does has failed like one that says so. */
+function defect(error: unknown): Attempt {
+  return { outcome: 'failed', code: 'defect', reason: String(error) };
+}
+
+function isUnmanned({ outcome, unnamed, code }: Attempt): boolean {
+  return outcome === 'failed' && unnamed === true && code === 'ECONNREFUSED';
+}
+
+/** What the destination asks for is never undercut; otherwise half of the delay is left to chance. */
+function nextDelay(asked: number | undefined, delay: number): number {
+  return asked === undefined ? delay * (0.5 + Math.random() / 2) : asked * (1 + Math.random() * 0.05);
+}

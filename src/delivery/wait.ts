@@ -1,0 +1,39 @@
+/** Ways of waiting. Nothing in the delivery holds the process, so whoever waits for it to be done must. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/**
+ * Keeps the process alive until `work` settles, at most `millis` milliseconds, or until `enough` says that there is
+ * nothing to wait for; resolves then, never rejects.
+ */
+export function holding(
+  work: Promise<unknown>,
+  millis: number,
+  enough: () => boolean = () => false,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const deadline = setTimeout(done, millis);
+    const look = setInterval(() => enough() && done(), 20).unref();
+    function done(): void {
+      clearTimeout(deadline);
+      clearInterval(look);
+      resolve();
+    }
+    if (enough()) done();
+    work.then(done, done);
+  });
+}
+
+/** Waits without holding the process; an abort ends it early. */
+export async function pause(millis: number, signal: AbortSignal): Promise<void> {
+  await sleep(millis, undefined, { signal, ref: false }).catch(() => undefined);
+}
+
+/** Waits for `work`, or until `signal` says that it is not worth it any more. */
+export async function unlessAborted(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const stop = () => resolve();
+  if (signal.aborted) stop();
+  signal.addEventListener('abort', stop);
+  await Promise.race([work, promise]);
+  signal.removeEventListener('abort', stop);
+}
