@@ -153,6 +153,10 @@ function isAttribute(value: unknown): value is AttributeValue {
   return value.every((item) => isScalar(item) && typeof item === typeof value[0]);
 }
 
+function copied(value: AttributeValue): AttributeValue {
+  return Array.isArray(value) ? [...value] : value;
+}
+
 /** `key1=value1,key2=value2`, percent-encoded; one error discards the whole, as the specification says. */
 function parseAttributes(text: string): Parsed<Readonly<Record<string, AttributeValue>>> {
   const entries = parts(text).map((part) => {
@@ -168,8 +172,10 @@ export const attributes: Kind<Readonly<Record<string, AttributeValue>>> = {
   takes: 'attributes as name=value pairs, percent-encoded',
   isMap: true,
   read(given) {
-    if (!isPlain(given) || !Object.values(given).every(isAttribute)) return undefined;
-    return structuredClone(given) as Record<string, AttributeValue>;
+    if (!isPlain(given)) return undefined;
+    const entries = Object.entries(given);
+    if (!entries.every(([, value]) => isAttribute(value))) return undefined;
+    return Object.fromEntries(entries.map(([name, value]) => [name, copied(value as AttributeValue)]));
   },
   parse: parseAttributes,
 };

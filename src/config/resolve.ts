@@ -38,10 +38,15 @@ function readOptions(options: unknown): Layer {
   }
 }
 
+/** Endpoints have no default here: whether somebody named one must still be seen. */
 function defaultLayer(): Layer {
-  const { surroundings: _, otlp, ...rest } = defaults;
-  const { endpoint: _e, named: _n, ...target } = otlp.traces;
-  return readTree({ ...rest, otlp: { off: otlp.off, ...target } }, 'default', () => {});
+  const layer: Layer = new Map();
+  for (const path of kindOf.keys()) {
+    const value = path.split('.').reduce<any>((node, name) => node?.[name], defaults);
+    if (value === undefined || path.endsWith('.endpoint') || kindOf.get(path)!.isMap) continue;
+    settle(layer, path, value);
+  }
+  return layer;
 }
 
 /** `OTEL_SDK_DISABLED=true` is the operator's last word: code does not undo it. */
@@ -62,7 +67,10 @@ function isDefault(merged: Layer, path: string): boolean {
 }
 
 function settleService(merged: Layer, app: ReturnType<typeof appPackage>): void {
-  if (isDefault(merged, 'service.instanceId')) settle(merged, 'service.instanceId', randomUUID());
+  if (isDefault(merged, 'service.instanceId')) {
+    // One id is wanted, not the two hundred that the cache would be filled for.
+    settle(merged, 'service.instanceId', randomUUID({ disableEntropyCache: true }));
+  }
   if (!app) return;
   const source = `package.json ${app.file}`;
   if (isDefault(merged, 'service.name')) settle(merged, 'service.name', app.name, source);
