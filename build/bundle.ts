@@ -1,14 +1,17 @@
 /** Bundles the doors and the heavy parts into `dist`: one CommonJS build, one instance of every module. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { type RolldownBuild, rolldown } from 'rolldown';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
 const loader = join(root, 'src/load.ts');
+const register = join(root, 'src/register.ts');
 const doors = { index: 'src/index.ts', register: 'src/register.ts', testing: 'src/testing.ts' };
 const api = '@opentelemetry/api';
+/** Stands in the output for `dist/api.cjs`, however deep the file is that requires it. */
+const ownApi = 'sonde-api';
 
 /**
  * What the official bootstrap imports but Sonde never lets it use: every exporter, reader and detector is handed
@@ -36,20 +39,39 @@ function entries(): Record<string, string> {
   return { ...doors, ...preload, ...Object.fromEntries(parts) };
 }
 
+/** What the core and the parts share, and what a start needs anyway. The preload's door stays free of it. */
+function isCore(id: string): boolean {
+  const path = relative(root, id);
+  if (/^src[\\/](?:register|rollout|index|testing)\.ts$/.test(path)) return false;
+  return /^(?:src|instrumentation)[\\/]|^exporters[\\/]console\.ts$/.test(path) && !isPartOnly(path);
+}
+
+/** Modules of a part that nothing else uses stay in the part's own file. */
+function isPartOnly(path: string): boolean {
+  return /^src[\\/](?:delivery|traces[\\/](?:sdk|sampler|batch-processor|identity-tracer)|processing[\\/]batch)/.test(
+    path,
+  );
+}
+
 const plugin = {
   name: 'sonde',
   resolveId(id: string, importer?: string) {
-    if (id === api) return { id: join(dist, 'api.cjs'), external: 'relative' as const };
+    if (id === api) return { id: ownApi, external: true };
+    if (importer?.includes('@opentelemetry') && id.includes('getMachineId')) return '\0absent';
     if (importer && bootstrap.test(importer) && absent.some((name) => name.test(id))) return '\0absent';
     return null;
   },
   load(id: string) {
     return id === '\0absent' ? 'module.exports = { registerInstrumentations() {} };' : null;
   },
+  renderChunk(code: string, { fileName }: { fileName: string }) {
+    const path = fileName.includes('/') ? '../api.cjs' : './api.cjs';
+    return { code: code.replaceAll(`require("${ownApi}")`, `require("${path}")`), map: null };
+  },
   transform(code: string, id: string) {
-    if (id.endsWith('src/register.ts')) return code.replace('./preload.ts', './parts/preload.cjs');
+    if (id === register) return { code: code.replace('./preload.ts', './parts/preload.cjs'), map: null };
     if (id !== loader) return null;
-    return code.replace(/^( {2}(\w+): )'\..+\.ts'/gm, "$1'./parts/$2.cjs'");
+    return { code: code.replace(/^( {2}(\w+): )'\..+\.ts'/gm, "$1'./parts/$2.cjs'"), map: null };
   },
 };
 
@@ -60,12 +82,7 @@ async function bundleApi(): Promise<string[]> {
     input: join(root, 'src/api.ts'),
     platform: 'node',
     external: [/^node:/],
-    plugins: [
-      {
-        name: 'version',
-        transform: (code: string) => code.replace('__SONDE_API_VERSION__', version),
-      },
-    ],
+    transform: { define: { __SONDE_API_VERSION__: JSON.stringify(version) } },
   });
   const written = await build.write({
     file: join(dist, 'api.cjs'),
@@ -100,7 +117,9 @@ export async function bundle(): Promise<string[]> {
     exports: 'named',
     sourcemap: true,
     entryFileNames: '[name].cjs',
-    chunkFileNames: 'core-[hash].cjs',
+    chunkFileNames: '[name].cjs',
+    // Every start needs all of it: one file is read faster than sixteen.
+    codeSplitting: { groups: [{ name: 'core', test: isCore }] },
     minify: false,
   });
   writeFileSync(join(dist, 'package.json'), `${JSON.stringify({ type: 'commonjs' })}\n`);

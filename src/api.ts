@@ -9,7 +9,9 @@ import { join, sep } from 'node:path';
 import * as own from '@opentelemetry/api';
 
 const require = createRequire(import.meta.url);
-const ownVersion = '__SONDE_API_VERSION__';
+/** Put in by the build. */
+declare const __SONDE_API_VERSION__: string;
+const ownVersion = __SONDE_API_VERSION__;
 const folder = `${sep}@opentelemetry${sep}api${sep}`;
 
 type Api = typeof own;

@@ -44,11 +44,11 @@ export const diagnostics = {
 
   /** A trouble with its code; the remedy of the table is added. */
   warn(code: SondeErrorCode, message: string, fields: VoiceFields = {}): void {
-    say('warn', `${message} ${errorTable[code]}`, { 'error.code': code, ...fields });
+    say('warn', `${message} ${errorTable[code]}`, { code, ...fields });
   },
 
   error(code: SondeErrorCode, message: string, fields: VoiceFields = {}): void {
-    say('error', `${message} ${errorTable[code]}`, { 'error.code': code, ...fields });
+    say('error', `${message} ${errorTable[code]}`, { code, ...fields });
   },
 
   /** As `warn`, but only the first time for this key in the process. */

@@ -28,7 +28,6 @@ import { claimRegistry, heldGlobals, nameHolder } from './registry.ts';
 import { shared } from './slot.ts';
 import type { InitOptions, Sonde, Status } from './sonde.ts';
 import type { RunningSdk } from './traces/sdk.ts';
-import { stamper } from './traces/stamper.ts';
 import { VERSION } from './version.ts';
 
 const defaultTimeoutMillis = 2_000;
@@ -50,7 +49,7 @@ function start({ sdk = {}, ...options }: InitOptions): Sonde {
   const { config, problems } = resolveConfig(options);
   setLevels(parseLevels(config.logs.level));
   diagnostics.speakThrough(voiceOf(config));
-  const sonde = config.disabled || !isSupportedNode() ? loggerOnly(config, 'off') : begin(config, sdk);
+  const sonde = config.disabled || !isSupportedNode() ? loggerOnly(config, 'off') : tryBegin(config, sdk);
   for (const { level, code, message } of problems) {
     if (level === 'warn') diagnostics.warn(code, message);
     else diagnostics.debug(message);
@@ -108,6 +107,19 @@ function beGuest(config: Config): Sonde {
   return loggerOnly(config, 'guest');
 }
 
+/** The app must start, whatever goes wrong in here. */
+function tryBegin(config: Config, official: OfficialParts): Sonde {
+  try {
+    return begin(config, official);
+  } catch (error) {
+    diagnostics.error(
+      'SONDE_ERR_INTERNAL',
+      `Sonde could not start, only its logger is on: ${String(error)}.`,
+    );
+    return loggerOnly(config, 'off');
+  }
+}
+
 function begin(config: Config, official: OfficialParts): Sonde {
   usePropagation(createPropagation(config));
   if (heldGlobals().some((name) => name !== 'logs')) return beGuest(config);
@@ -124,25 +136,23 @@ function begin(config: Config, official: OfficialParts): Sonde {
     attributes,
     contextManager,
     propagator: propagation().textMap,
-    stamper,
     spans: delivery.spans,
     metricExporter: delivery.metrics,
     official,
   });
   startObservations();
-  const armed = armAll(sensorsOf(config, official), config.instrumentations);
+  const armed = armAll(sensorsOf(config), config.instrumentations);
   enableOfficial(official);
   enterInheritedContext();
   startSinks(printersOf(config), delivery.logs === undefined ? [] : [delivery.logs]);
   return run({ config, sdk, delivery, armed, official });
 }
 
-function sensorsOf(config: Config, official: OfficialParts): Sensors {
+function sensorsOf(config: Config): Sensors {
   return {
     config,
     tracer: trace.getTracer('sonde', VERSION),
     meter: metrics.getMeter('sonde', VERSION),
-    samplerSeesAttributes: official.sampler !== undefined,
   };
 }
 
@@ -165,12 +175,15 @@ interface Layers {
 
 function run({ config, sdk, delivery, armed, official }: Layers): Sonde {
   let mode: Status['mode'] = 'running';
-  const flush = async (timeoutMillis: number) => {
-    const deadline = Date.now() + timeoutMillis;
-    await within(timeoutMillis, sdk.forceFlush());
-    await delivery.forceFlush(Math.max(deadline - Date.now(), 1));
-  };
-  const unwatch = watchEnds({ flush, timeoutMillis: defaultTimeoutMillis });
+  const flush = () => Promise.allSettled([sdk.forceFlush(), delivery.forceFlush()]);
+  const end = (timeoutMillis: number) =>
+    Promise.allSettled([sdk.forceFlush(), delivery.shutdown(timeoutMillis)]);
+  const unwatch = watchEnds({
+    flush,
+    end,
+    abandon: () => delivery.abandon(),
+    timeoutMillis: defaultTimeoutMillis,
+  });
   return handle({
     mode: () => mode,
     report: () => armed.report(),
@@ -180,10 +193,10 @@ function run({ config, sdk, delivery, armed, official }: Layers): Sonde {
       unwatch();
       armed.disarm();
       for (const instrumentation of official.instrumentations ?? []) instrumentation.disable();
-      await flush(timeoutMillis);
+      await flush();
       startSinks(printersOf(config), []);
       for (const api of [trace, metrics, context, propagationApi, logs]) api.disable();
-      await Promise.allSettled([sdk.shutdown(), delivery.shutdown()]);
+      await Promise.allSettled([sdk.shutdown(), delivery.shutdown(timeoutMillis)]);
       state.sonde = undefined;
     },
   });
@@ -192,7 +205,7 @@ function run({ config, sdk, delivery, armed, official }: Layers): Sonde {
 interface Workings {
   mode(): Status['mode'];
   report(): ArmedReport;
-  flush(timeoutMillis: number): Promise<void>;
+  flush(): Promise<unknown>;
   stop(timeoutMillis: number): Promise<void>;
 }
 
@@ -200,8 +213,7 @@ interface Workings {
 function handle({ mode, report, flush, stop }: Workings): Sonde {
   let stopping: Promise<void> | undefined;
   const sonde: Sonde = {
-    forceFlush: ({ timeoutMillis = defaultTimeoutMillis } = {}) =>
-      within(timeoutMillis, flush(timeoutMillis)),
+    forceFlush: ({ timeoutMillis = defaultTimeoutMillis } = {}) => within(timeoutMillis, flush()),
     shutdown({ timeoutMillis = defaultTimeoutMillis } = {}) {
       stopping ??= within(timeoutMillis, stop(timeoutMillis));
       return stopping;

@@ -4,9 +4,13 @@ import { diagnostics } from './diagnostics.ts';
 const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
 export interface Ending {
-  /** Tries to deliver what is queued. Must settle within `timeoutMillis`. */
-  flush(timeoutMillis: number): Promise<void>;
-  /** Milliseconds a signal or the natural end may be held up; 2,000 by default. */
+  /** Tries to deliver what is queued; the app may go on afterwards. */
+  flush(): Promise<unknown>;
+  /** One last attempt for what is queued, and the sum of what is lost: nothing comes after it. */
+  end(timeoutMillis: number): Promise<unknown>;
+  /** At `exit`, where nothing can be sent any more: counts what is still queued, and says it. */
+  abandon(): void;
+  /** Milliseconds that a signal or the natural end may be held up; 2,000 by default. */
   readonly timeoutMillis: number;
 }
 
@@ -23,8 +27,8 @@ export function watchEnds(ending: Ending): () => void {
 }
 
 /**
- * Waits for `work`, at most `timeoutMillis`, and never rejects. A flush's own timers do not hold the process, so one
- * that does stands in until it is through.
+ * Waits for `work`, at most `timeoutMillis`, and never rejects. Delivery holds the process by nothing of its own, so
+ * a timer that does stands in until it is through.
  */
 export async function within(timeoutMillis: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
@@ -34,22 +38,26 @@ export async function within(timeoutMillis: number, work: Promise<unknown>): Pro
   try {
     await Promise.race([work, deadline]);
   } catch (error) {
-    diagnostics.debug(`The last flush failed: ${String(error)}`);
+    diagnostics.debug(`A flush failed: ${String(error)}`);
   } finally {
     clearTimeout(timer);
   }
 }
 
-function watchNaturalEnd({ flush, timeoutMillis }: Ending): () => void {
-  const onEnd = () => void within(timeoutMillis, flush(timeoutMillis));
+function watchNaturalEnd({ flush, abandon, timeoutMillis }: Ending): () => void {
+  const onEnd = () => void within(timeoutMillis, flush());
   process.once('beforeExit', onEnd);
-  return () => process.off('beforeExit', onEnd);
+  process.once('exit', abandon);
+  return () => {
+    process.off('beforeExit', onEnd);
+    process.off('exit', abandon);
+  };
 }
 
-function watchSignal(signal: NodeJS.Signals, { flush, timeoutMillis }: Ending): () => void {
+function watchSignal(signal: NodeJS.Signals, { flush, end, timeoutMillis }: Ending): () => void {
   const onSignal = async () => {
     const alone = process.listenerCount(signal) === 1;
-    await within(timeoutMillis, flush(timeoutMillis));
+    await within(timeoutMillis, alone ? end(timeoutMillis) : flush());
     if (!alone) return;
     process.off(signal, onSignal);
     process.kill(process.pid, signal);

@@ -1,9 +1,13 @@
 /** The official bootstrap, loaded on demand: every value is handed to it, so that it reads nothing by itself. */
 import { type ContextManager, type TextMapPropagator, trace } from '@opentelemetry/api';
 import { resourceFromAttributes } from '@opentelemetry/resources';
-import { PeriodicExportingMetricReader, type PushMetricExporter } from '@opentelemetry/sdk-metrics';
+import {
+  ConsoleMetricExporter,
+  PeriodicExportingMetricReader,
+  type PushMetricExporter,
+} from '@opentelemetry/sdk-metrics';
 import { NodeSDK, type NodeSDKConfiguration } from '@opentelemetry/sdk-node';
-import type { SpanProcessor } from '@opentelemetry/sdk-trace';
+import { ConsoleSpanExporter, SimpleSpanProcessor, type SpanProcessor } from '@opentelemetry/sdk-trace';
 import type { AttributeValue, Config } from '../config/config.ts';
 import { idGenerator } from '../context/ids.ts';
 import type { OfficialParts } from '../official.ts';
@@ -11,13 +15,13 @@ import { whileStarting } from '../registry.ts';
 import { batchProcessor, type SpanQueue } from './batch-processor.ts';
 import { identityTracerProvider } from './identity-tracer.ts';
 import { samplerOf } from './sampler.ts';
+import { stamper } from './stamper.ts';
 
 export interface SdkParts {
   readonly config: Config;
   readonly attributes: Record<string, AttributeValue>;
   readonly contextManager: ContextManager;
   readonly propagator: TextMapPropagator;
-  readonly stamper: unknown;
   readonly spans: SpanQueue | undefined;
   readonly metricExporter: PushMetricExporter | undefined;
   readonly official: OfficialParts;
@@ -35,20 +39,25 @@ export function resourceOf(attributes: Record<string, AttributeValue>): Resource
   return resourceFromAttributes(attributes as never);
 }
 
-function readersOf(parts: SdkParts): unknown[] {
-  const { config, metricExporter, official } = parts;
-  const own = metricExporter && [
-    new PeriodicExportingMetricReader({
-      exporter: metricExporter,
-      exportIntervalMillis: config.metrics.exportIntervalMillis,
-      exportTimeoutMillis: Math.min(config.metrics.exportTimeoutMillis, config.metrics.exportIntervalMillis),
-    }),
-  ];
-  return [...(own ?? []), ...(official.metricReaders ?? [])];
+function readersOf({ config, metricExporter, official }: SdkParts): unknown[] {
+  const { exporters, exportIntervalMillis, exportTimeoutMillis } = config.metrics;
+  const console = exporters.includes('console') ? [new ConsoleMetricExporter()] : [];
+  const own = [...(metricExporter ? [metricExporter] : []), ...console].map(
+    (exporter) => new PeriodicExportingMetricReader({ exporter, exportIntervalMillis, exportTimeoutMillis }),
+  );
+  return [...own, ...(official.metricReaders ?? [])];
 }
 
-function processorsOf({ stamper, spans, official }: SdkParts): unknown[] {
-  const recording = [...(spans ? [batchProcessor(spans)] : []), ...(official.spanProcessors ?? [])];
+/** None at all where nothing would come of a recorded span. The stamper stands first: the others see what it sets. */
+function processorsOf({ config, spans, official }: SdkParts, stamper: SpanProcessor): unknown[] {
+  const console = config.traces.exporters.includes('console')
+    ? [new SimpleSpanProcessor({ exporter: new ConsoleSpanExporter() })]
+    : [];
+  const recording = [
+    ...(spans ? [batchProcessor(spans)] : []),
+    ...console,
+    ...(official.spanProcessors ?? []),
+  ];
   return recording.length === 0 ? [] : [stamper, ...recording];
 }
 
@@ -58,7 +67,7 @@ export function startSdk(parts: SdkParts): RunningSdk {
   const sampler = (official.sampler ?? samplerOf(config.traces)) as NonNullable<
     NodeSDKConfiguration['sampler']
   >;
-  const processors = processorsOf(parts) as SpanProcessor[];
+  const processors = processorsOf(parts, stamper) as SpanProcessor[];
   const readers = readersOf(parts) as NonNullable<NodeSDKConfiguration['metricReaders']>;
   if (processors.length === 0) {
     trace.setGlobalTracerProvider(identityTracerProvider({ sampler, ids: idGenerator }));
