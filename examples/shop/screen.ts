@@ -5,8 +5,8 @@ import type { Line } from './service.ts';
 
 type Style = Parameters<typeof styleText>[0];
 
-const width = Math.min(Math.max(process.stdout.columns ?? 110, 90), 130);
-const labelWidth = 58;
+const width = Math.min(Math.max(process.stdout.columns ?? 110, 80), 130);
+const labelWidth = Math.round(width * 0.55);
 const barWidth = width - 10 - labelWidth - 12;
 const requestColors: Style[] = ['cyan', 'magenta', 'green', 'yellow', 'blue', 'red'];
 const levelColors: Record<string, Style> = { WARN: 'yellow', ERROR: 'red', FATAL: 'red' };
@@ -39,13 +39,14 @@ const ownKeys =
 
 function fields(line: Line): string {
   const others = Object.entries(line).filter(([key]) => !ownKeys.test(key));
-  const texts = others.map(([key, value]) =>
-    key === 'error.message' ? ` “${value}”` : ` ${key}=${plain(value)}`,
-  );
-  return texts.join('');
+  return others.map(([key, value]) => ` ${field(key, value)}`).join('');
 }
 
-const plain = (value: unknown): string => (typeof value === 'object' ? JSON.stringify(value) : String(value));
+function field(key: string, value: any): string {
+  if (key === 'error.message') return `“${value}”`;
+  if (key === 'error.cause') return `cause “${value.message}”`;
+  return `${key}=${value}`;
+}
 
 /** One trace: every span and log record under its parent, at its moment. */
 export function waterfall(traceId: string, { spans, logs }: Received): string {

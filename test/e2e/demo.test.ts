@@ -65,9 +65,9 @@ describe('npm run demo', function () {
 
   it('counts what was received per signal', () => {
     const rows = section('Received').join('\n');
-    expect(rows).to.match(/traces +\d+ spans in 4 traces/);
+    expect(rows).to.match(/traces +\d+ spans in \d+ traces/);
     expect(rows).to.match(/logs +\d+ records/);
-    expect(rows).to.match(/metrics +\d+ metrics from 2 services/);
+    expect(rows).to.match(/metrics +[1-9]\d* metrics from 2 services/);
   });
 
   it('sends to the endpoint that is named instead', async () => {
