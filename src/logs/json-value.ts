@@ -10,6 +10,7 @@ const longestTotal = 1_048_576;
 const deepest = 16;
 /** Keys and elements of one value together. */
 const widest = 10_000;
+const mostKeys = 2_000;
 /** Beyond this a BigInt's digits cost more than they tell. */
 const largestBigInt = 1n << 1024n;
 
@@ -83,6 +84,8 @@ function spell(surrogate: string): string {
 
 function escaped(text: string): string {
   const json = JSON.stringify(text.isWellFormed() ? text : text.toWellFormed());
+  // As many bytes as characters: plain ASCII, where only DEL is left to look for.
+  if (Buffer.byteLength(json) === json.length && !json.includes('\u007f')) return json;
   return json.replace(beyondStringify, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
@@ -129,8 +132,10 @@ function objectText(value: object, walk: Walk): string {
 
 function shapeText(value: object, walk: Walk): string {
   if (Array.isArray(value)) return listText(value, value.length, walk);
-  if (isError(value)) return errorText(describeError(value));
   const { toJSON } = value as { toJSON?: unknown };
+  const isPlain = Object.getPrototypeOf(value) === Object.prototype;
+  if (isPlain && toJSON === undefined) return membersText(value, walk);
+  if (isError(value)) return errorText(describeError(value));
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return bytesText(value, walk);
   if (typeof toJSON === 'function') return toJsonText(value, toJSON as ToJson, walk);
   if (value instanceof Map) return mapText(value, walk);
@@ -199,9 +204,20 @@ function membersText(value: object, walk: Walk): string {
     const key = keys[i]!;
     if (walk.nodes-- <= 0) return `${text}${text === '{' ? '' : ','}"[more]":${keys.length - i}}`;
     const member = memberText(value, key, walk);
-    if (member !== undefined) text += `${text === '{' ? '' : ','}${quoteKey(key)}:${member}`;
+    if (member !== undefined) text += `${text === '{' ? '' : ','}${memberKey(key)}:${member}`;
   }
   return `${text}}`;
+}
+
+const memberKeys = new Map<string, string>();
+
+/** Names come from code, so there are few, and they return. */
+function memberKey(key: string): string {
+  const found = memberKeys.get(key);
+  if (found !== undefined) return found;
+  const made = quoteKey(key);
+  if (memberKeys.size < mostKeys && key.length < 100) memberKeys.set(key, made);
+  return made;
 }
 
 function memberText(value: object, key: string, walk: Walk): string | undefined {
