@@ -61,14 +61,21 @@ const kindOnly = { kind: SpanKind.SERVER };
 /** Where official framework instrumentations leave the route, by the name that `@opentelemetry/core` gives it. */
 const rpcKey = createContextKey('OpenTelemetry SDK Context Key RPC_METADATA');
 
-/** One request being served. In the context under `rpcKey` too, so `type`, `span` and `route` keep their names. */
-export class ServerExchange implements Exchange {
-  readonly type = 'http';
-  readonly context: Context;
+/** It holds nothing that is large: contexts outlive requests. */
+interface RpcMetadata {
+  readonly type: 'http';
   readonly span: Span;
-  readonly request: IncomingMessage;
-  /** `http.route`, once a framework knows it. */
   route: string | undefined;
+}
+
+/** One request being served. */
+class ServerExchange implements Exchange {
+  readonly context: Context;
+  /** Where `http.route` is left, once a framework knows it. */
+  readonly rpc: RpcMetadata;
+  private readonly span: Span;
+  private readonly request: IncomingMessage;
+  private readonly response: ServerResponse | undefined;
   private readonly server: Server;
   private readonly method: string;
   private readonly scheme: 'http' | 'https';
@@ -77,35 +84,32 @@ export class ServerExchange implements Exchange {
   private readonly echoName: string;
   private ended: boolean;
 
-  constructor(server: Server, request: IncomingMessage) {
+  constructor(server: Server, request: IncomingMessage, response: ServerResponse | undefined) {
     const incoming = propagation().extractRequest(request.headers);
     const id = incoming.correlationId ?? propagation().newCorrelationId();
     this.startTime = performance.now();
     this.server = server;
     this.request = request;
+    this.response = response;
     this.method = request.method as string;
     this.scheme = schemeOf(request.socket);
-    this.route = undefined;
     this.correlationId = id;
     this.echoName = incoming.headerName ?? propagation().correlationHeader;
     this.ended = false;
-    this.span = server.tracer.startSpan(spanNameOf(this.method), kindOnly, incoming.context);
+    const unit = withCorrelation(incoming.context, { id, requestId: incoming.requestId, attributes: {} });
+    this.span = server.tracer.startSpan(spanNameOf(this.method), kindOnly, unit);
     // Only what will be kept is worth describing; one call costs less than the same in `startSpan` (measured).
     if (this.span.isRecording()) this.span.setAttributes(describe(request, server.isSecret));
-    const unit = withCorrelation(incoming.context, {
-      id,
-      requestId: incoming.requestId,
-      attributes: {},
-    });
-    this.context = trace.setSpan(unit, this.span).setValue(rpcKey, this);
+    this.rpc = { type: 'http', span: this.span, route: undefined };
+    this.context = trace.setSpan(unit, this.span).setValue(rpcKey, this.rpc);
   }
 
   onEvent(message: EventEmitter, event: string | symbol): void {
-    if (event === 'finish') {
-      if (message !== this.request) this.finish(message as ServerResponse, undefined);
-    } else if (event === 'close' && message !== this.request) {
-      this.abort(message as ServerResponse);
-    }
+    if (message === this.request) {
+      // Node 22 tells a queued, pipelined response nothing when its socket is cut.
+      if (event === 'aborted' && this.response) this.abort(this.response);
+    } else if (event === 'finish') this.finish(message as ServerResponse, undefined);
+    else if (event === 'close') this.abort(message as ServerResponse);
   }
 
   /** The line that tells the caller the id of this unit of work; empty when the app has set it, or on 1xx. */
@@ -133,7 +137,7 @@ export class ServerExchange implements Exchange {
     if (this.ended) return;
     this.ended = true;
     const errorType = cause ?? (status !== undefined && status >= 500 ? String(status) : undefined);
-    const route = this.route ?? routeOf(this.request);
+    const route = this.rpc.route ?? routeOf(this.request);
     if (this.span.isRecording()) {
       if (route !== undefined) this.nameByRoute(route);
       if (status !== undefined) this.span.setAttribute('http.response.status_code', status);
@@ -167,7 +171,7 @@ export class ServerExchange implements Exchange {
 /** For framework plugs: the route (`/orders/:id`) that this request is served by. */
 export function setRoute(request: IncomingMessage, route: string): void {
   const exchange = (request as ServedRequest)[exchangeKey];
-  if (exchange instanceof ServerExchange) exchange.route = route;
+  if (exchange instanceof ServerExchange) exchange.rpc.route = route;
 }
 
 const mounts = new Set<string>();
@@ -262,9 +266,9 @@ function abortsQueued(prototype: ServerResponse): () => void {
 }
 
 /** The exchange of a request; none for ignored paths. */
-function open(server: Server, request: ServedRequest): ServerExchange | undefined {
+function open(server: Server, request: ServedRequest, response?: ServerResponse): ServerExchange | undefined {
   if (server.isIgnored(request.url as string)) return undefined;
-  const exchange = new ServerExchange(server, request);
+  const exchange = new ServerExchange(server, request, response);
   request[exchangeKey] = exchange;
   return exchange;
 }
@@ -287,9 +291,9 @@ export function httpServer(): Instrumentation {
   }
 
   function onRequestStart(message: unknown): void {
-    const { request } = message as { request: ServedRequest };
+    const { request, response } = message as { request: ServedRequest; response: ServerResponse };
     arm();
-    const exchange = open(server as Server, request);
+    const exchange = open(server as Server, request, response);
     // An ignored request must not find the context of the one before it on the same socket.
     enterContext(exchange?.context ?? rootContext);
   }

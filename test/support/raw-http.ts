@@ -14,12 +14,15 @@ export interface Running {
 export async function listen(serverOrListener: Server | RequestListener): Promise<Running> {
   const server =
     typeof serverOrListener === 'function' ? http.createServer(serverOrListener) : serverOrListener;
+  // Upgraded sockets are no longer the server's to close.
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => void sockets.add(socket));
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   return {
     server,
     port: (server.address() as AddressInfo).port,
     async close() {
-      server.closeAllConnections();
+      for (const socket of sockets) socket.destroy();
       await new Promise((done) => server.close(done));
     },
   };
