@@ -14,6 +14,14 @@ export interface Correlation {
   attributes: Attributes;
   /** Set where `withContext` adds to the unit for the length of a function; its `attributes` are then computed. */
   readonly scope?: Scope;
+  /** The first span that started in this unit, such as a request's server span: it gets what is bound later, too. */
+  entrySpan?: EntrySpan;
+}
+
+/** As much of a span as can still be added to. */
+export interface EntrySpan {
+  isRecording(): boolean;
+  setAttribute(key: string, value: AttributeValue): unknown;
 }
 
 /** Attributes that hold inside one function only, on top of those of the unit or of the scope around it. */
@@ -40,6 +48,13 @@ export function correlationOf(context: Context): Correlation | undefined {
 
 export function withCorrelation(context: Context, correlation: Correlation): Context {
   return context.setValue(correlationKey, correlation);
+}
+
+/** The unit of work around every scope. */
+export function unitOf(correlation: Correlation): Correlation {
+  let unit = correlation;
+  while (unit.scope !== undefined) unit = unit.scope.outer;
+  return unit;
 }
 
 const nobody: Stamp = {

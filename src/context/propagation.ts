@@ -48,7 +48,7 @@ export interface Propagation {
 
 type PropagationConfig = Pick<Config, 'propagators' | 'correlation'>;
 
-const formats: Readonly<Record<string, Format>> = {
+const formatsByName: Readonly<Record<string, Format>> = {
   tracecontext: traceContextFormat,
   baggage: baggageFormat,
   b3: b3Format,
@@ -57,96 +57,116 @@ const formats: Readonly<Record<string, Format>> = {
 
 const requestIdHeader = 'x-request-id';
 
-/** The propagation of one configuration. Unknown propagator names are left to the configuration to report. */
-export function createPropagation(config: PropagationConfig): Propagation {
-  const { headers, generator, propagateTo } = config.correlation;
-  const chosen = [...new Set(config.propagators)].flatMap((name) => formats[name] ?? []);
-  const traceFormats = chosen.filter((format) => format !== baggageFormat);
-  const sends = chosen.length > 0;
-  const withBaggage = chosen.includes(baggageFormat);
-  const correlationHeader = headers[0] ?? 'X-Correlation-ID';
-  const lowerNames = headers.map((name) => name.toLowerCase());
-  const isTrusted = createDestinations(propagateTo);
-  const newCorrelationId = (): string | undefined => generateCorrelationId(generator);
+/** A configuration, thought through once. */
+interface Plan {
+  readonly formats: readonly Format[];
+  /** Those that name a trace; baggage is for trusted hosts only. */
+  readonly traceFormats: readonly Format[];
+  readonly sendsBaggage: boolean;
+  readonly headers: readonly string[];
+  readonly lowerNames: readonly string[];
+  readonly correlationHeader: string;
+  newCorrelationId(): string | undefined;
+}
 
-  function extractAll(context: Context, read: ReadHeader): Context {
-    let found = context;
-    for (const format of chosen) found = format.extract(found, read);
-    return found;
-  }
+function planOf({ propagators, correlation: { headers, generator } }: PropagationConfig): Plan {
+  const formats = [...new Set(propagators)].flatMap((name) => formatsByName[name] ?? []);
+  return {
+    formats,
+    traceFormats: formats.filter((format) => format !== baggageFormat),
+    sendsBaggage: formats.includes(baggageFormat),
+    headers,
+    lowerNames: headers.map((name) => name.toLowerCase()),
+    correlationHeader: headers[0] ?? 'X-Correlation-ID',
+    newCorrelationId: () => generateCorrelationId(generator),
+  };
+}
 
-  function findCorrelation(read: ReadHeader): number {
-    return lowerNames.findIndex((name) => isCorrelationId(read(name)));
-  }
+function extractFormats({ formats }: Plan, context: Context, read: ReadHeader): Context {
+  let found = context;
+  for (const format of formats) found = format.extract(found, read);
+  return found;
+}
 
-  function extractRequest(incoming: IncomingHttpHeaders): Incoming {
-    const read: ReadHeader = (name) => textOf(incoming[name]);
-    const found = findCorrelation(read);
-    const requestId = headers.length === 0 ? undefined : read(requestIdHeader);
-    return {
-      context: extractAll(rootContext, read),
-      correlationId: found < 0 ? undefined : read(lowerNames[found] as string),
-      requestId: isCorrelationId(requestId) ? requestId : undefined,
-      headerName: found < 0 ? undefined : headers[found],
-    };
-  }
+/** Where in the list the first valid correlation id stands. */
+function findCorrelation({ lowerNames }: Plan, read: ReadHeader): number {
+  return lowerNames.findIndex((name) => isCorrelationId(read(name)));
+}
 
-  function injectRequest(host: string, context: Context, set: WriteHeader): void {
-    if (!sends || isSuppressed(context)) return;
-    for (const format of traceFormats) format.inject(context, set);
-    if (isTrusted(host)) injectTrusted(context, set, set);
-  }
+function extractRequest(plan: Plan, incoming: IncomingHttpHeaders): Incoming {
+  const read: ReadHeader = (name) => textOf(incoming[name]);
+  const found = findCorrelation(plan, read);
+  const requestId = plan.headers.length === 0 ? undefined : read(requestIdHeader);
+  return {
+    context: extractFormats(plan, rootContext, read),
+    correlationId: found < 0 ? undefined : read(plan.lowerNames[found] as string),
+    requestId: isCorrelationId(requestId) ? requestId : undefined,
+    headerName: found < 0 ? undefined : plan.headers[found],
+  };
+}
 
-  function injectTrusted(context: Context, set: WriteHeader, setCorrelation: WriteHeader): void {
-    if (withBaggage) baggageFormat.inject(context, set);
-    const id = stampOf(context).correlationId;
-    if (id !== undefined) setCorrelation(correlationHeader, id);
-  }
+/** What comes from outside is a unit of work of its own, unless the caller's context already is one. */
+function extractUnit(plan: Plan, context: Context, read: ReadHeader): Context {
+  const found = findCorrelation(plan, read);
+  const sent = found < 0 ? undefined : read(plan.lowerNames[found] as string);
+  const extracted = extractFormats(plan, context, read);
+  if (sent === undefined && correlationOf(context) !== undefined) return extracted;
+  const id = sent ?? plan.newCorrelationId();
+  return withCorrelation(extracted, { id, requestId: undefined, attributes: {} });
+}
 
-  function injectAll(context: Context, set: WriteHeader, setCorrelation: WriteHeader): void {
-    if (!sends || isSuppressed(context)) return;
-    for (const format of traceFormats) format.inject(context, set);
-    injectTrusted(context, set, setCorrelation);
-  }
+/** With nothing configured nothing goes out, not even the correlation id. */
+function injectTrace({ formats, traceFormats }: Plan, context: Context, set: WriteHeader): boolean {
+  if (formats.length === 0 || isSuppressed(context)) return false;
+  for (const format of traceFormats) format.inject(context, set);
+  return true;
+}
 
-  /** What comes from outside is a unit of work of its own, unless the caller's context already is one. */
-  function extractUnit(context: Context, read: ReadHeader): Context {
-    const found = findCorrelation(read);
-    const sent = found < 0 ? undefined : read(lowerNames[found] as string);
-    const extracted = extractAll(context, read);
-    if (sent === undefined && correlationOf(context) !== undefined) return extracted;
-    return withCorrelation(extracted, {
-      id: sent ?? newCorrelationId(),
-      requestId: undefined,
-      attributes: {},
-    });
-  }
+function injectPrivate(plan: Plan, context: Context, set: WriteHeader, setId: WriteHeader): void {
+  if (plan.sendsBaggage) baggageFormat.inject(context, set);
+  const id = stampOf(context).correlationId;
+  if (id !== undefined) setId(plan.correlationHeader, id);
+}
 
-  const textMap: TextMapPropagator = {
-    fields: () => (sends ? [...chosen.flatMap((format) => format.fields), correlationHeader] : []),
+function injectMessage(plan: Plan, context: Context, carrier: object): void {
+  const set: WriteHeader = (name, value) => writeCarrier(carrier, name, value);
+  const setId: WriteHeader = (name, value) => {
+    if (readCarrier(carrier, name) === undefined) set(name, value);
+  };
+  if (injectTrace(plan, context, set)) injectPrivate(plan, context, set, setId);
+}
+
+function textMapOf(plan: Plan): TextMapPropagator {
+  const { formats, correlationHeader } = plan;
+  return {
+    fields: () =>
+      formats.length === 0 ? [] : [...formats.flatMap((format) => format.fields), correlationHeader],
     inject(context: Context, carrier: unknown, setter: TextMapSetter) {
       const set: WriteHeader = (name, value) => setter.set(carrier, name, value);
-      injectAll(context, set, set);
+      if (injectTrace(plan, context, set)) injectPrivate(plan, context, set, set);
     },
     extract(context: Context, carrier: unknown, getter: TextMapGetter) {
-      return extractUnit(context, (name) => textOf(getter.get(carrier, name)) ?? readCarrier(carrier, name));
+      const read: ReadHeader = (name) => textOf(getter.get(carrier, name)) ?? readCarrier(carrier, name);
+      return extractUnit(plan, context, read);
     },
   };
+}
 
+/** The propagation of one configuration. Unknown propagator names are left to the configuration to report. */
+export function createPropagation(config: PropagationConfig): Propagation {
+  const plan = planOf(config);
+  const isTrusted = createDestinations(config.correlation.propagateTo);
   return {
-    correlationHeader,
-    sends,
-    extractRequest,
-    injectRequest,
-    newCorrelationId,
-    textMap,
-    inject(carrier, context) {
-      const set: WriteHeader = (name, value) => writeCarrier(carrier, name, value);
-      injectAll(context, set, (name, value) => {
-        if (readCarrier(carrier, name) === undefined) set(name, value);
-      });
+    correlationHeader: plan.correlationHeader,
+    sends: plan.formats.length > 0,
+    newCorrelationId: plan.newCorrelationId,
+    textMap: textMapOf(plan),
+    extractRequest: (headers) => extractRequest(plan, headers),
+    injectRequest(host, context, set) {
+      if (injectTrace(plan, context, set) && isTrusted(host)) injectPrivate(plan, context, set, set);
     },
-    extract: (carrier) => extractUnit(rootContext, (name) => readCarrier(carrier, name)),
+    inject: (carrier, context) => injectMessage(plan, context, carrier),
+    extract: (carrier) => extractUnit(plan, rootContext, (name) => readCarrier(carrier, name)),
   };
 }
 

@@ -2,6 +2,7 @@
  * The unit of work, as the app sees it. What a request started keeps its id, also after the response; a new
  * request starts from the root; outside any unit there is no id.
  */
+import type { AttributeValue } from '../config/config.ts';
 import { diagnostics } from '../diagnostics.ts';
 import { usableAttributes } from './attributes.ts';
 import { activeContext, bindTo, rootContext, runIn } from './context.ts';
@@ -11,6 +12,7 @@ import {
   correlationOf,
   type Scope,
   stampOf,
+  unitOf,
   withCorrelation,
 } from './correlation.ts';
 import { propagation } from './propagation.ts';
@@ -29,8 +31,8 @@ export function withContext<T>(attributes: Readonly<Record<string, unknown>>, fn
 
 /**
  * Adds `attributes` to the current unit of work: they are seen by everything of it from now on, after awaits, in
- * what is running beside, and in the access record of a request. Of two values for one name the last one said
- * holds. Outside a unit of work there is nothing to add to: one debug line, no effect. (A26, A30)
+ * what is running beside, by the span that began the unit if it has not ended, and in a request's access record. Of
+ * two values for one name the last one said holds. Outside a unit of work there is nothing to add to: one debug line, no effect. (A26, A30)
  */
 export function addContext(attributes: Readonly<Record<string, unknown>>): void {
   const correlation = correlationOf(activeContext());
@@ -39,8 +41,10 @@ export function addContext(attributes: Readonly<Record<string, unknown>>): void 
     return;
   }
   const added = usableAttributes(attributes);
-  const unit = unitBehind(correlation, added);
+  unbind(correlation, added);
+  const unit = unitOf(correlation);
   unit.attributes = { ...unit.attributes, ...added };
+  addToEntrySpan(unit, added);
 }
 
 /** `fn`, always run in the context that is current now: for callbacks that a library calls from elsewhere. (A26) */
@@ -114,13 +118,16 @@ function scoped(scope: Scope): Correlation {
   };
 }
 
-/** The unit around all scopes; on the way each scope gives up the names that are now said anew. */
-function unitBehind(correlation: Correlation, added: Attributes): Correlation {
-  let unit = correlation;
-  for (; unit.scope !== undefined; unit = unit.scope.outer) {
-    unit.scope.bound = Object.fromEntries(
-      Object.entries(unit.scope.bound).filter(([name]) => !Object.hasOwn(added, name)),
+/** On the way out to the unit each scope gives up the names that are now said anew. */
+function unbind(correlation: Correlation, added: Attributes): void {
+  for (let { scope } = correlation; scope !== undefined; scope = scope.outer.scope) {
+    scope.bound = Object.fromEntries(
+      Object.entries(scope.bound).filter(([name]) => !Object.hasOwn(added, name)),
     );
   }
-  return unit;
+}
+
+function addToEntrySpan({ entrySpan }: Correlation, added: Attributes): void {
+  if (entrySpan?.isRecording() !== true) return;
+  for (const name in added) entrySpan.setAttribute(name, added[name] as AttributeValue);
 }

@@ -1,13 +1,12 @@
 /** Puts the correlation id and the bound attributes of the unit of work onto every span that starts in it. */
 import type { Context } from '@opentelemetry/api';
 import type { AttributeValue } from '../config/config.ts';
-import { correlationOf } from '../context/correlation.ts';
+import { correlationOf, type EntrySpan, unitOf } from '../context/correlation.ts';
 
 /** As much of a span as is needed here. */
-interface StartedSpan {
+interface StartedSpan extends EntrySpan {
   readonly attributes?: Readonly<Record<string, unknown>>;
   spanContext(): { readonly traceId: string };
-  setAttribute(key: string, value: AttributeValue): unknown;
 }
 
 /** OpenTelemetry's `SpanProcessor`, structurally. */
@@ -23,12 +22,14 @@ export const correlationAttribute = 'correlation_id';
 
 /**
  * Must stand first among the processors. A span's own attributes win over bound ones. A correlation id that is
- * the trace id is not repeated: a search for that string finds the span all the same.
+ * the trace id is not repeated: a search for that string finds the span all the same. What `addContext` binds
+ * later goes onto the first span of the unit as well, since a server span starts before any middleware runs.
  */
 export const stamper: Stamper = {
   onStart(span, parentContext) {
     const correlation = correlationOf(parentContext);
     if (correlation === undefined) return;
+    unitOf(correlation).entrySpan ??= span;
     const { id, attributes } = correlation;
     if (id !== undefined && id !== span.spanContext().traceId) span.setAttribute(correlationAttribute, id);
     for (const name in attributes) {

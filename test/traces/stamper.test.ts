@@ -1,9 +1,32 @@
 import { expect } from 'chai';
-import { rootContext } from '../../src/context/context.ts';
+import { activeContext, rootContext, runIn } from '../../src/context/context.ts';
 import { type Attributes, withCorrelation } from '../../src/context/correlation.ts';
+import { addContext, withContext } from '../../src/context/unit.ts';
 import { stamper } from '../../src/traces/stamper.ts';
 
 const traceId = 'a'.repeat(32);
+
+interface TestSpan {
+  ended: boolean;
+  readonly attributes: Record<string, unknown>;
+  isRecording(): boolean;
+  spanContext(): { traceId: string };
+  setAttribute(key: string, value: unknown): void;
+}
+
+function spanOf(own: Attributes = {}): TestSpan {
+  return {
+    ended: false,
+    attributes: { ...own },
+    isRecording() {
+      return !this.ended;
+    },
+    spanContext: () => ({ traceId }),
+    setAttribute(key, value) {
+      this.attributes[key] = value;
+    },
+  };
+}
 
 /** What a span has after it started in a unit of work. */
 function stamped(
@@ -11,13 +34,7 @@ function stamped(
   attributes: Attributes,
   own: Attributes = {},
 ): Record<string, unknown> {
-  const span = {
-    attributes: { ...own } as Record<string, unknown>,
-    spanContext: () => ({ traceId }),
-    setAttribute(key: string, value: unknown) {
-      span.attributes[key] = value;
-    },
-  };
+  const span = spanOf(own);
   stamper.onStart(span, withCorrelation(rootContext, { id, requestId: undefined, attributes }));
   return span.attributes;
 }
@@ -40,8 +57,28 @@ describe('the stamper', () => {
     });
   });
 
+  it('adds what is bound later to the span that began the unit, until it ends (A30)', () => {
+    const first = spanOf();
+    const second = spanOf();
+    const context = withCorrelation(rootContext, { id: 'c-1', requestId: undefined, attributes: {} });
+    runIn(context, () => {
+      stamper.onStart(first, activeContext());
+      withContext({ step: 1 }, () => {
+        stamper.onStart(second, activeContext());
+        addContext({ 'user.id': 42 });
+      });
+      first.ended = true;
+      addContext({ late: true });
+    });
+    expect(first.attributes).to.deep.equal({ correlation_id: 'c-1', 'user.id': 42 });
+    expect(second.attributes).to.deep.equal({ correlation_id: 'c-1', step: 1 });
+  });
+
   it('leaves a span outside any unit of work alone', async () => {
-    stamper.onStart({ spanContext: () => ({ traceId }), setAttribute: () => expect.fail() }, rootContext);
+    stamper.onStart(
+      { isRecording: () => true, spanContext: () => ({ traceId }), setAttribute: () => expect.fail() },
+      rootContext,
+    );
     stamper.onEnd({});
     await stamper.forceFlush();
     await stamper.shutdown();
