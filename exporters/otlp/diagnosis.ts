@@ -24,6 +24,8 @@ export function diagnose(given: Case): string {
 
 /** Node's HTTP parser met something else: the first bytes of HTTP/2, most likely. */
 const notHttp = /^HPE_/;
+/** The other side broke off HTTP/2, or answered like a web server. */
+const notGrpc = /ERR_HTTP2_|Protocol error|before it spoke HTTP\/2|HTTP status 4(00|04|05|15)/;
 const spokenTo = {
   http: 'OTEL_EXPORTER_OTLP_PROTOCOL=grpc',
   grpc: 'OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf',
@@ -35,8 +37,7 @@ function wrongProtocol({ target, endpoint, reply }: Case): Finding {
   const { origin, url } = endpoint;
   if (target.protocol === 'grpc') {
     const port = url.port === '4318' ? 'looks like the HTTP port 4318' : 'does not speak gRPC';
-    if (!/Protocol error|NGHTTP2_|HTTP\/1\.1|status: 4\d\d|status code 4\d\d|content-type/i.test(words))
-      return undefined;
+    if (!notGrpc.test(`${code} ${words}`)) return undefined;
     return `${origin} ${port}: use port 4317, or set ${spokenTo.grpc} for this one`;
   }
   const cut = code === 'ECONNRESET' && url.port === '4317';
@@ -48,7 +49,7 @@ function wrongProtocol({ target, endpoint, reply }: Case): Finding {
 
 function unreachable({ target, endpoint, reply }: Case): Finding {
   const { origin, url } = endpoint;
-  const correct = `or correct OTEL_EXPORTER_OTLP_ENDPOINT`;
+  const correct = 'or correct OTEL_EXPORTER_OTLP_ENDPOINT';
   switch (reply.code) {
     case 'ECONNREFUSED':
       return `nobody listens at ${origin} (ECONNREFUSED): start a collector there, ${correct}`;
@@ -60,7 +61,9 @@ function unreachable({ target, endpoint, reply }: Case): Finding {
       return `there is no way to ${origin} (${reply.code}): check the network, ${correct}`;
     case 'ETIMEDOUT':
     case 'DEADLINE_EXCEEDED':
-      return `${origin} gave no answer within ${target.timeoutMillis} ms (${reply.code}): see OTEL_EXPORTER_OTLP_TIMEOUT`;
+      return /connect/.test(reply.message ?? '')
+        ? `no connection to ${origin} came about in time (${reply.code}): check the network, ${correct}`
+        : `${origin} gave no answer within ${target.timeoutMillis} ms (${reply.code}): see OTEL_EXPORTER_OTLP_TIMEOUT`;
     case 'ECONNRESET':
     case 'EPIPE':
       return url.protocol === 'http:'

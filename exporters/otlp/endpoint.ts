@@ -1,5 +1,6 @@
 /** Where a signal goes: the address to use, the address to show, and what must never be shown. */
 import { readFileSync } from 'node:fs';
+import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { OtlpTarget } from '../../src/config/config.ts';
 
 /** PEM texts read from the files that the target names. */
@@ -24,6 +25,8 @@ export function openEndpoint(target: OtlpTarget): Endpoint | string {
   if (typeof url === 'string') return url;
   const tls = readTlsFiles(target);
   if (typeof tls === 'string') return tls;
+  const unfit = unfitHeader(target.headers);
+  if (unfit !== undefined) return `the header "${unfit}" of OTEL_EXPORTER_OTLP_HEADERS cannot be sent`;
   const { username, password } = url;
   const user = `${decoded(username)}:${decoded(password)}`;
   const authorization = username || password ? `Basic ${Buffer.from(user).toString('base64')}` : undefined;
@@ -73,6 +76,18 @@ function readTlsFiles(target: OtlpTarget): TlsFiles | string {
   if (!files.key === !files.cert) return files;
   const missing = files.key ? wanted[2][2] : wanted[1][2];
   return `a client certificate needs its key and the certificate: ${missing} is missing`;
+}
+
+function unfitHeader(headers: OtlpTarget['headers']): string | undefined {
+  return Object.keys(headers).find((name) => {
+    try {
+      validateHeaderName(name);
+      validateHeaderValue(name, headers[name] as string);
+      return false;
+    } catch {
+      return true;
+    }
+  });
 }
 
 /** Every text that would give a secret away if it came back in a receiver's message. */

@@ -1,17 +1,16 @@
-/** OTLP over gRPC. A part of its own: only who names the protocol loads the library. */
-import {
-  Client,
-  type ClientOptions,
-  credentials,
-  Metadata,
-  type ServiceError,
-  status as statusCodes,
-} from '@grpc/grpc-js';
+/**
+ * OTLP over gRPC: one unary call an attempt, over Node's own HTTP/2. The usual library would hold the process for as
+ * long as a receiver hangs, and reads the environment by itself; of all it can do OTLP needs one call.
+ */
+import http2 from 'node:http2';
+import { promisify } from 'node:util';
+import zlib from 'node:zlib';
 import type { OtlpTarget, Signal } from '../../src/config/config.ts';
 import { rootContext, runIn } from '../../src/context/context.ts';
 import { suppressed } from '../../src/context/suppression.ts';
 import { VERSION } from '../../src/version.ts';
 import type { Endpoint } from './endpoint.ts';
+import { borrowSession } from './http2-session.ts';
 import { readRetryDelay } from './protobuf.ts';
 import type { Reply, Transport } from './transport.ts';
 
@@ -20,6 +19,27 @@ const services: Readonly<Record<Signal, string>> = {
   metrics: 'metrics.v1.MetricsService',
   logs: 'logs.v1.LogsService',
 };
+
+/** By number. */
+const statusNames = [
+  'OK',
+  'CANCELLED',
+  'UNKNOWN',
+  'INVALID_ARGUMENT',
+  'DEADLINE_EXCEEDED',
+  'NOT_FOUND',
+  'ALREADY_EXISTS',
+  'PERMISSION_DENIED',
+  'RESOURCE_EXHAUSTED',
+  'FAILED_PRECONDITION',
+  'ABORTED',
+  'OUT_OF_RANGE',
+  'UNIMPLEMENTED',
+  'INTERNAL',
+  'UNAVAILABLE',
+  'DATA_LOSS',
+  'UNAUTHENTICATED',
+];
 
 /** The OTLP specification's table. RESOURCE_EXHAUSTED joins them where the receiver says when to come again. */
 const retryable = new Set([
@@ -30,118 +50,163 @@ const retryable = new Set([
   'UNAVAILABLE',
   'DATA_LOSS',
 ]);
+
+/** gRPC's own table for answers by something that does not speak it, proxies most often. */
+const statusOfHttp: Readonly<Record<number, string>> = {
+  400: 'INTERNAL',
+  401: 'UNAUTHENTICATED',
+  403: 'PERMISSION_DENIED',
+  404: 'UNIMPLEMENTED',
+  429: 'UNAVAILABLE',
+  502: 'UNAVAILABLE',
+  503: 'UNAVAILABLE',
+  504: 'UNAVAILABLE',
+};
+
+const largestAnswer = 65_536;
 const unobserved = suppressed(rootContext);
-
-interface SharedClient {
-  readonly client: Client;
-  users: number;
-}
-
-const clients = new Map<string, SharedClient>();
-
-/** One channel for the signals that go to one place. */
-function borrowClient(endpoint: Endpoint, { compression }: OtlpTarget): { client: Client; giveBack(): void } {
-  const { origin, tls } = endpoint;
-  const key = [origin, compression, tls.ca, tls.key, tls.cert]
-    .map((part) => part?.toString() ?? '')
-    .join('\n');
-  const shared = clients.get(key) ?? { client: openClient(endpoint, compression), users: 0 };
-  clients.set(key, shared);
-  shared.users++;
-  return {
-    client: shared.client,
-    giveBack() {
-      if (--shared.users > 0) return;
-      clients.delete(key);
-      shared.client.close();
-    },
-  };
-}
-
-function openClient({ url, tls }: Endpoint, compression: OtlpTarget['compression']): Client {
-  const secure = url.protocol === 'https:';
-  const port = url.port || '4317';
-  const options: ClientOptions = {
-    'grpc.primary_user_agent': `Sonde-OTLP-Exporter-JavaScript/${VERSION}`,
-    'grpc.default_compression_algorithm': compression === 'gzip' ? 2 : 0,
-    // Retries are paced by the delivery, which also counts them.
-    'grpc.enable_retries': 0,
-    // The library's own proxy settings would come from the environment.
-    'grpc.enable_http_proxy': 0,
-  };
-  const { ca = null, key = null, cert = null } = tls;
-  const trust = secure ? credentials.createSsl(ca, key, cert) : credentials.createInsecure();
-  return new Client(`${url.hostname}:${port}`, trust, options);
-}
+const gzip = promisify(zlib.gzip);
 
 /** Calls one service of one endpoint. */
 export function grpcTransport(signal: Signal, endpoint: Endpoint, target: OtlpTarget): Transport {
-  const path = `/opentelemetry.proto.collector.${services[signal]}/Export`;
-  const { client, giveBack } = runIn(unobserved, () => borrowClient(endpoint, target));
-  const metadata = metadataOf(endpoint, target);
-  const underWay = new Set<{ cancel(): void }>();
+  const session = borrowSession(endpoint);
+  const headers = headersOf(signal, endpoint, target);
+  const underWay = new Set<http2.ClientHttp2Stream>();
   let closed = false;
 
-  function call(body: Uint8Array): Promise<Reply> {
-    return new Promise((resolve) => {
-      const deadline = target.timeoutMillis > 0 ? Date.now() + target.timeoutMillis : undefined;
-      const same = (bytes: Buffer) => bytes;
-      const request = client.makeUnaryRequest<Buffer, Buffer>(
-        path,
-        same,
-        same,
-        Buffer.from(body.buffer, body.byteOffset, body.byteLength),
-        metadata,
-        { deadline },
-        (error, answer) => {
-          underWay.delete(request);
-          resolve(error ? judge(error) : { outcome: 'ok', body: answer });
-        },
-      );
-      underWay.add(request);
+  async function attempt(body: Uint8Array): Promise<Reply> {
+    if (closed) return { outcome: 'failed', code: 'closed' };
+    const message = await framed(body, target.compression);
+    const connection = await session.open();
+    if (closed) return { outcome: 'failed', code: 'closed' };
+    const stream = connection.request(headers);
+    underWay.add(stream);
+    const stopTimer = limitTime(stream, target.timeoutMillis, () => session.retire(connection));
+    stream.end(message);
+    return answerOf(stream).finally(() => {
+      stopTimer();
+      underWay.delete(stream);
     });
   }
 
   return {
-    send(body) {
-      if (closed) return Promise.resolve({ outcome: 'failed', code: 'closed' });
-      return runIn(unobserved, () => call(body)).catch((error) => ({
-        outcome: 'rejected',
-        code: 'defect',
-        message: String(error),
-      }));
-    },
+    send: (body) =>
+      runIn(unobserved, () => attempt(body)).catch((error) => ({ outcome: 'failed', ...failure(error) })),
     close() {
       if (closed) return;
       closed = true;
-      for (const request of underWay) request.cancel();
-      giveBack();
+      for (const stream of underWay) stream.destroy(fault('closed', 'closed'));
+      session.giveBack();
     },
   };
 }
 
-function metadataOf({ authorization }: Endpoint, { headers }: OtlpTarget): Metadata {
-  const metadata = new Metadata();
-  if (authorization) metadata.set('authorization', authorization);
-  for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
-  return metadata;
+function headersOf(
+  signal: Signal,
+  { authorization }: Endpoint,
+  { headers, timeoutMillis, compression }: OtlpTarget,
+): http2.OutgoingHttpHeaders {
+  return {
+    ...(authorization && { authorization }),
+    'user-agent': `Sonde-OTLP-Exporter-JavaScript/${VERSION}`,
+    ...Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
+    ':method': 'POST',
+    ':path': `/opentelemetry.proto.collector.${services[signal]}/Export`,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+    'grpc-accept-encoding': 'identity',
+    ...(timeoutMillis > 0 && { 'grpc-timeout': `${Math.min(timeoutMillis, 99_999_999)}m` }),
+    ...(compression === 'gzip' && { 'grpc-encoding': 'gzip' }),
+  };
 }
 
-function judge({ code, details, metadata }: ServiceError): Reply {
-  const name = statusCodes[code] ?? String(code);
-  const bytes = metadata?.get('grpc-status-details-bin')[0];
-  const retryAfterMillis = bytes instanceof Buffer ? readRetryDelay(bytes) : undefined;
-  const again = retryable.has(name) || (name === 'RESOURCE_EXHAUSTED' && retryAfterMillis !== undefined);
+/** A flag for compression and the length go before each message. */
+async function framed(body: Uint8Array, compression: OtlpTarget['compression']): Promise<Buffer> {
+  const zipped = compression === 'gzip';
+  const payload = zipped ? await gzip(body) : body;
+  const frame = Buffer.alloc(5 + payload.length);
+  frame.writeUInt8(zipped ? 1 : 0, 0);
+  frame.writeUInt32BE(payload.length, 1);
+  frame.set(payload, 5);
+  return frame;
+}
+
+function fault(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code });
+}
+
+/** After a timeout the connection itself is in doubt. */
+function limitTime(stream: http2.ClientHttp2Stream, millis: number, doubt: () => void): () => void {
+  if (millis <= 0) return () => undefined;
+  const late = () => {
+    stream.destroy(fault('DEADLINE_EXCEEDED', `no answer within ${millis} ms`));
+    doubt();
+  };
+  const timer = setTimeout(late, millis).unref();
+  return () => clearTimeout(timer);
+}
+
+function answerOf(stream: http2.ClientHttp2Stream): Promise<Reply> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  let head: http2.IncomingHttpHeaders = {};
+  let trailers: http2.IncomingHttpHeaders | undefined;
+  return new Promise((resolve) => {
+    stream.on('response', (headers) => {
+      head = headers;
+    });
+    stream.on('trailers', (headers) => {
+      trailers = headers;
+    });
+    stream.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= largestAnswer) chunks.push(chunk);
+    });
+    stream.on('error', (error) => resolve({ outcome: 'failed', ...failure(error) }));
+    stream.on('close', () => resolve(judge({ ...head, ...trailers }, Buffer.concat(chunks), stream.rstCode)));
+  });
+}
+
+function judge(headers: http2.IncomingHttpHeaders, body: Buffer, rstCode: number): Reply {
+  const given = headers['grpc-status'];
+  if (given === '0') return { outcome: 'ok', body: messageIn(body) };
+  const name = given === undefined ? statusWithout(headers, rstCode) : statusNames[Number(given)];
+  const retryAfterMillis = retryDelay(headers['grpc-status-details-bin']);
+  const asked = name === 'RESOURCE_EXHAUSTED' && retryAfterMillis !== undefined;
   return {
-    outcome: again ? 'failed' : 'rejected',
-    code: (name === 'UNAVAILABLE' && networkCode(details)) || name,
-    message: details,
+    outcome: asked || retryable.has(name ?? '') ? 'failed' : 'rejected',
+    code: name ?? `status ${given}`,
+    message:
+      given === undefined ? `HTTP status ${headers[':status']}` : percentDecoded(headers['grpc-message']),
     retryAfterMillis,
   };
 }
 
-/** gRPC calls every network error UNAVAILABLE; what Node called it says more. */
-function networkCode(details: string): string | undefined {
-  const known = /\b(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ECONNRESET)\b/.exec(details);
-  return known?.[1] ?? (details.startsWith('Name resolution failed') ? 'ENOTFOUND' : undefined);
+/** The answer of something that does not speak gRPC, or none before the stream was reset. */
+function statusWithout(headers: http2.IncomingHttpHeaders, rstCode: number): string {
+  const http = headers[':status'];
+  if (http !== undefined) return statusOfHttp[Number(http)] ?? 'UNKNOWN';
+  return rstCode === http2.constants.NGHTTP2_CANCEL ? 'CANCELLED' : 'UNAVAILABLE';
+}
+
+function messageIn(body: Buffer): Uint8Array {
+  return body.length < 5 ? new Uint8Array() : body.subarray(5, 5 + body.readUInt32BE(1));
+}
+
+function retryDelay(header: string | string[] | undefined): number | undefined {
+  return header === undefined ? undefined : readRetryDelay(Buffer.from(String(header), 'base64'));
+}
+
+function percentDecoded(text: string | string[] | undefined): string {
+  try {
+    return decodeURIComponent(String(text ?? ''));
+  } catch {
+    return String(text);
+  }
+}
+
+/** `localhost` has two addresses and then two reasons: the first one speaks for both. */
+function failure(error: any): { code: string; message: string } {
+  const first = error?.errors?.[0] ?? error;
+  return { code: String(error?.code ?? first?.code ?? 'unknown'), message: String(first?.message ?? error) };
 }

@@ -118,19 +118,20 @@ function lowerCased(headers: OtlpTarget['headers']): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
-function fault(code: string): Error {
-  return Object.assign(new Error(code), { code });
+function fault(code: string, message = code): Error {
+  return Object.assign(new Error(message), { code });
 }
 
 /** Neither the timers nor the socket hold the process. */
 function limitTime(request: http.ClientRequest, timeoutMillis: number): () => void {
   const timers: NodeJS.Timeout[] = [];
-  const limit = (millis: number) => setTimeout(() => request.destroy(fault('ETIMEDOUT')), millis).unref();
-  if (timeoutMillis > 0) timers.push(limit(timeoutMillis));
+  const limit = (millis: number, what: string) =>
+    setTimeout(() => request.destroy(fault('ETIMEDOUT', `${what} within ${millis} ms`)), millis).unref();
+  if (timeoutMillis > 0) timers.push(limit(timeoutMillis, 'no answer'));
   request.once('socket', (socket) => {
     socket.unref();
     if (!socket.connecting) return;
-    const connecting = limit(connectMillis);
+    const connecting = limit(connectMillis, 'no connection');
     timers.push(connecting);
     socket.once('connect', () => clearTimeout(connecting));
   });

@@ -40,6 +40,7 @@ export function otlpExporter<S extends Signal>(
   if (typeof endpoint === 'string') return broken(name, endpoint);
   const encode = encoderOf(signal, target.protocol, deps.logs) as (items: readonly ItemOf[S][]) => Uint8Array;
   const transport = transportOf(signal, endpoint, target, deps);
+  if (typeof transport === 'string') return broken(name, transport);
   let last: { items: readonly ItemOf[S][]; body: Uint8Array; unfit: number } | undefined;
 
   return {
@@ -74,10 +75,20 @@ function encoderOf(signal: Signal, protocol: OtlpProtocol, logs: LogShape): unkn
   return signal === 'logs' ? encodeLogs(protocol, logs) : encodeMetrics(protocol);
 }
 
-function transportOf(signal: Signal, endpoint: Endpoint, target: OtlpTarget, deps: OtlpDeps): Transport {
-  if (target.protocol === 'grpc') return deps.loadGrpc().grpcTransport(signal, endpoint, target);
-  const json = target.protocol === 'http/json';
-  return httpTransport(endpoint, target, json ? 'application/json' : 'application/x-protobuf');
+function transportOf(
+  signal: Signal,
+  endpoint: Endpoint,
+  target: OtlpTarget,
+  deps: OtlpDeps,
+): Transport | string {
+  try {
+    if (target.protocol === 'grpc') return deps.loadGrpc().grpcTransport(signal, endpoint, target);
+    const json = target.protocol === 'http/json';
+    return httpTransport(endpoint, target, json ? 'application/json' : 'application/x-protobuf');
+  } catch (error) {
+    // A PEM file that is none, or a part that is not there.
+    return `${target.protocol} to ${endpoint.origin} cannot be opened (${(error as Error).message})`;
+  }
 }
 
 interface Judged {
