@@ -130,7 +130,12 @@ function isBusy(error: unknown): boolean {
 /** `node:tty` brings the network stack along, so it is loaded only for what may be a terminal. */
 function isTerminal(fd: number): boolean {
   try {
-    return fs.fstatSync(fd).isCharacterDevice() && process.getBuiltinModule('node:tty').isatty(fd);
+    // Not the plain form: on Node 22, asked in a preload, it makes the next `realpath` of a link come out wrong, and
+    // every package that npm or pnpm has linked is not found.
+    return (
+      fs.fstatSync(fd, { bigint: true }).isCharacterDevice() &&
+      process.getBuiltinModule('node:tty').isatty(fd)
+    );
   } catch {
     return false;
   }
