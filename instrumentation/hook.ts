@@ -74,7 +74,8 @@ interface Loaded {
 
 interface ResolveContext {
   readonly parentURL?: string;
-  readonly conditions?: readonly string[];
+  /** A list, or a set on early versions. */
+  readonly conditions?: Iterable<string>;
 }
 type NextResolve = (specifier: string, context: ResolveContext) => unknown;
 type RegisterHooks = (hooks: {
@@ -241,19 +242,19 @@ function hookImports({ targets, missed, hand }: Table, expected: Map<string, str
     diagnostics.warnOnce('registerHooks', 'SONDE_ERR_NODE_HOOKS', `Built-ins in ES modules: ${reason}.`);
     return () => {};
   }
-  const note = (specifier: string, parentUrl: string | undefined) => {
+  const note = (specifier: string, { parentURL, conditions }: ResolveContext) => {
+    // A `require` is seen by its channel; answering it here would ask this hook again.
+    if (new Set(conditions).has('require')) return;
     if (isBuiltin(specifier)) hand(specifier, process.getBuiltinModule(specifier));
-    else if (parentUrl?.startsWith('file:')) {
-      const path = resolveFrom(fileURLToPath(parentUrl), specifier);
+    else if (parentURL?.startsWith('file:')) {
+      const path = resolveFrom(fileURLToPath(parentURL), specifier);
       if (path !== undefined) expected.set(path, specifier);
     }
   };
   const hooks = registerHooks({
     resolve(specifier, context, next) {
       const resolved = next(specifier, context);
-      // A `require` is seen by its channel; answering it here would ask this hook again.
-      const imported = targets.has(specifier) && !context.conditions?.includes('require');
-      if (imported) attempt(() => note(specifier, context.parentURL));
+      if (targets.has(specifier)) attempt(() => note(specifier, context));
       return resolved;
     },
   });

@@ -9,6 +9,7 @@ import { isSelected } from '../../instrumentation/index.ts';
 import { diagnostics, type Voice } from '../../src/diagnostics.ts';
 import type { Instrumentation, Sensors } from '../../src/instrumentation.ts';
 import { runNode } from '../support/child.ts';
+import { nodeVersions } from '../support/nodes.ts';
 import { requirePostgres } from '../support/services.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -243,8 +244,8 @@ describe('the dispatcher', () => {
   });
 
   describe('in a process of its own', () => {
-    async function run(args: string[]): Promise<Record<string, any>> {
-      const ended = await runNode(args, { cwd: root });
+    async function run(args: string[], node?: string): Promise<Record<string, any>> {
+      const ended = await runNode(args, { cwd: root, node });
       expect(ended.code, ended.stderr).to.equal(0);
       expect(ended.stderr).to.equal('');
       return ended.lines.at(-1)!;
@@ -259,17 +260,17 @@ describe('the dispatcher', () => {
       });
     });
 
-    for (const app of ['telemetry-first.mjs', 'telemetry-last.mjs', 'telemetry-last.cjs']) {
-      it(`traces pg and node:sqlite in ${app}`, async function () {
+    const apps = ['telemetry-first.mjs', 'telemetry-last.mjs', 'telemetry-last.cjs'];
+    for (const { name, path } of nodeVersions()) {
+      it(`traces pg and node:sqlite in ${apps.join(', ')} on Node ${name}`, async function () {
         await requirePostgres(this);
-        const { spans, missed, said: words } = await run([join(loading, app)]);
-        expect(spans.map(({ name }: { name: string }) => name)).to.deep.equal([
-          'SELECT sqlite_schema',
-          'SELECT pg_class',
-        ]);
-        expect(missed).to.deep.equal([]);
-        expect(words).to.deep.equal([]);
-      });
+        for (const app of apps) {
+          const seen = await run(['--no-warnings', '--experimental-strip-types', join(loading, app)], path);
+          const names = seen.spans.map((span: { name: string }) => span.name);
+          expect(names, app).to.deep.equal(['SELECT sqlite_schema', 'SELECT pg_class']);
+          expect([...seen.missed, ...seen.said], app).to.deep.equal([]);
+        }
+      }).timeout(60_000);
     }
   });
 });

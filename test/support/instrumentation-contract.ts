@@ -9,6 +9,7 @@ import { suppressed } from '../../src/context/suppression.ts';
 import type { Instrumentation } from '../../src/instrumentation.ts';
 import { type ArmedProcess, armed } from './armed.ts';
 import { runNode } from './child.ts';
+import { nodeVersions } from './nodes.ts';
 
 /** One instrumentation and how to use its target. */
 export interface InstrumentationCase {
@@ -156,17 +157,22 @@ export function instrumentationContract(given: InstrumentationCase): void {
       });
     });
 
-    for (const app of given.apps) {
-      it(`sees the app ${app}`, async () => {
-        const ended = await runNode(['--import', preload, join(root, 'test/fixtures/loading', app)], {
-          cwd: root,
-        });
-        expect(ended.code, ended.stderr).to.equal(0);
-        const seen = ended.lines.at(-1)!;
-        expect(seen.spans.map((span: { name: string }) => span.name)).to.deep.equal([given.spanName]);
-        expect(seen.missed).to.deep.equal([]);
-        expect(seen.said).to.deep.equal([]);
-      });
+    async function look(app: string, node: string): Promise<void> {
+      const args = ['--no-warnings', '--experimental-strip-types', '--import', preload];
+      const ended = await runNode([...args, join(root, 'test/fixtures/loading', app)], { cwd: root, node });
+      expect(ended.code, `${app}: ${ended.stderr}`).to.equal(0);
+      const seen = ended.lines.at(-1)!;
+      expect(
+        seen.spans.map((span: { name: string }) => span.name),
+        app,
+      ).to.deep.equal([given.spanName]);
+      expect([...seen.missed, ...seen.said], app).to.deep.equal([]);
+    }
+
+    for (const { name, path } of nodeVersions()) {
+      it(`sees ${given.apps.join(', ')} on Node ${name}`, async () => {
+        await Promise.all(given.apps.map((app) => look(app, path)));
+      }).timeout(60_000);
     }
   });
 }
