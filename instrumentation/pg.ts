@@ -242,6 +242,12 @@ function follow(query: any, caller: Context, call: DatabaseCall | undefined): vo
       return runIn(caller, () => original.apply(query, args));
     }),
   );
+  // The callback of an early `close` waits on the connection itself.
+  const close = override<Method>(query, 'close', (original) => (callback, ...rest) => {
+    const bound = typeof callback === 'function' ? bindTo(activeContext(), callback) : callback;
+    return original.call(query, bound, ...rest);
+  });
+  undo.push(close);
   function finish(): void {
     call?.end(rows);
     for (const restore of undo) restore();
