@@ -17,6 +17,11 @@ const system = 'sqlite';
 /** For statements prepared before Sonde came: their database cannot be asked for. */
 const unknownTarget: DatabaseTarget = { system };
 
+interface Origin {
+  readonly target: DatabaseTarget;
+  readonly text: string;
+}
+
 /** `node:sqlite`, which no channel and no other instrumentation covers. */
 export function sqlite(): Instrumentation {
   const undo: (() => void)[] = [];
@@ -37,8 +42,8 @@ function patchSqlite(
   database: Database,
 ): (() => void)[] {
   const targets = new WeakMap<DatabaseSync, DatabaseTarget>();
-  /** Which database a statement or tag store came from. */
-  const origins = new WeakMap<object, DatabaseTarget>();
+  /** Which database a statement or tag store came from, and the statement's text. */
+  const origins = new WeakMap<object, Origin>();
 
   function targetOf(db: DatabaseSync): DatabaseTarget {
     const target = targets.get(db) ?? { system, namespace: namespaceOf(db) };
@@ -46,13 +51,15 @@ function patchSqlite(
     return target;
   }
 
-  const startStatement: Start = (statement: StatementSync) =>
-    database.start(origins.get(statement) ?? unknownTarget, sourceOf(statement));
+  const startStatement: Start = (statement: StatementSync) => {
+    const { target, text } = origins.get(statement) ?? { target: unknownTarget, text: sourceOf(statement) };
+    return database.start(target, text);
+  };
 
-  const startTagged: Start = (store, [strings]) =>
-    Array.isArray(strings)
-      ? database.start(origins.get(store) ?? unknownTarget, strings.join('?'))
-      : undefined;
+  const startTagged: Start = (store, [strings]) => {
+    const { target } = origins.get(store) ?? { target: unknownTarget };
+    return Array.isArray(strings) ? database.start(target, strings.join('?')) : undefined;
+  };
 
   const exec = (original: Method): Method =>
     function (this: DatabaseSync, ...args) {
@@ -65,7 +72,7 @@ function patchSqlite(
     function (this: DatabaseSync, ...args) {
       try {
         const statement = original.apply(this, args);
-        origins.set(statement, targetOf(this));
+        origins.set(statement, { target: targetOf(this), text: args[0] });
         return statement;
       } catch (error) {
         if (typeof args[0] === 'string') database.start(targetOf(this), args[0])?.fail(faultOf(error));
@@ -78,7 +85,7 @@ function patchSqlite(
     function (this: DatabaseSync, ...args) {
       const store = original.apply(this, args);
       if (undoTags.length === 0) undoTags = patchExecution(Object.getPrototypeOf(store), startTagged);
-      origins.set(store, targetOf(this));
+      origins.set(store, { target: targetOf(this), text: '' });
       return store;
     };
   let undoTags: (() => void)[] = [];

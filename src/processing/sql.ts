@@ -135,17 +135,28 @@ function read(text: string, dialect: SqlDialect): SqlStatement {
 }
 
 /** Two generations bound the cache: what was not asked for during a whole generation is forgotten. */
+interface Known {
+  young: Map<string, SqlStatement>;
+  old: Map<string, SqlStatement>;
+}
+
 const generation = 256;
 const maxCachedText = 4096;
-let young = new Map<string, SqlStatement>();
-let old = new Map<string, SqlStatement>();
+/** By dialect, of which a process uses one or two; by text alone, because joining a key would cost a hash. */
+const known = new Map<SqlDialect, Known>();
 
-function remember(key: string, statement: SqlStatement): SqlStatement {
-  if (young.size >= generation) {
-    old = young;
-    young = new Map();
+function knownIn(dialect: SqlDialect): Known {
+  const found = known.get(dialect) ?? { young: new Map(), old: new Map() };
+  known.set(dialect, found);
+  return found;
+}
+
+function remember(cache: Known, text: string, statement: SqlStatement): SqlStatement {
+  if (cache.young.size >= generation) {
+    cache.old = cache.young;
+    cache.young = new Map();
   }
-  young.set(key, statement);
+  cache.young.set(text, statement);
   return statement;
 }
 
@@ -156,10 +167,8 @@ function remember(key: string, statement: SqlStatement): SqlStatement {
 export function readSql(text: string, dialect: SqlDialect = 'other_sql'): SqlStatement {
   if (typeof text !== 'string') return { text: '', operation: undefined, collection: undefined, summary: '' };
   if (text.length > maxCachedText) return read(text, dialect);
-  const key = `${dialect} ${text}`;
-  const found = young.get(key);
-  if (found !== undefined) return found;
-  return remember(key, old.get(key) ?? read(text, dialect));
+  const cache = known.get(dialect) ?? knownIn(dialect);
+  return cache.young.get(text) ?? remember(cache, text, cache.old.get(text) ?? read(text, dialect));
 }
 
 /** `text` with every literal as `?`, without comments, lists and rows folded, at most 8,192 characters. */
