@@ -39,19 +39,25 @@ function entries(): Record<string, string> {
   return { ...doors, ...preload, ...Object.fromEntries(parts) };
 }
 
-/** What the core and the parts share, and what a start needs anyway. The preload's door stays free of it. */
+/** What is asked before it is known whether anything of Sonde is needed. */
+const gate = /^src[\\/](?:rollout|load|config[\\/]env)\.ts$/;
+const apart = /^src[\\/](?:register|preload|index|testing)\.ts$/;
+/** Modules of a part that nothing else uses stay in the part's own file. */
+const partOnly =
+  /^src[\\/](?:start\.ts|delivery|traces[\\/](?:sdk|sampler|batch-processor|identity-tracer)|processing[\\/]batch)/;
+const inCore = /^(?:src|instrumentation)[\\/]|^exporters[\\/]console\.ts$/;
+
+/** What the core and the parts share, and what a start needs anyway. */
 function isCore(id: string): boolean {
   const path = relative(root, id);
-  if (/^src[\\/](?:register|rollout|index|testing)\.ts$/.test(path)) return false;
-  return /^(?:src|instrumentation)[\\/]|^exporters[\\/]console\.ts$/.test(path) && !isPartOnly(path);
+  return inCore.test(path) && ![gate, apart, partOnly].some((others) => others.test(path));
 }
 
-/** Modules of a part that nothing else uses stay in the part's own file. */
-function isPartOnly(path: string): boolean {
-  return /^src[\\/](?:delivery|traces[\\/](?:sdk|sampler|batch-processor|identity-tracer)|processing[\\/]batch)/.test(
-    path,
-  );
-}
+const groups = [
+  { name: 'gate', test: (id: string) => gate.test(relative(root, id)) },
+  // Every start needs all of it: one file is read faster than sixteen.
+  { name: 'core', test: isCore },
+];
 
 const plugin = {
   name: 'sonde',
@@ -118,8 +124,7 @@ export async function bundle(): Promise<string[]> {
     sourcemap: true,
     entryFileNames: '[name].cjs',
     chunkFileNames: '[name].cjs',
-    // Every start needs all of it: one file is read faster than sixteen.
-    codeSplitting: { groups: [{ name: 'core', test: isCore }] },
+    codeSplitting: { groups },
     minify: false,
   });
   writeFileSync(join(dist, 'package.json'), `${JSON.stringify({ type: 'commonjs' })}\n`);

@@ -5,7 +5,7 @@ import type { Delivery } from '../exporters/otlp/delivery.ts';
 import type { Armed, ArmedReport } from '../instrumentation/hook.ts';
 import { armAll } from '../instrumentation/index.ts';
 import type { Config } from './config/config.ts';
-import { resolveConfig } from './config/resolve.ts';
+import { resolveConfig, sourceOf } from './config/resolve.ts';
 import { resourceAttributes } from './config/resource.ts';
 import { contextManager, followForeignContext } from './context/context.ts';
 import { enterInheritedContext } from './context/inherited.ts';
@@ -20,8 +20,8 @@ import { lineFormat } from './logs/format.ts';
 import type { JsonFormatOptions } from './logs/json-format.ts';
 import { lineStream } from './logs/line-stream.ts';
 import type { Sink } from './logs/record.ts';
-import { parseLevels, setLevels } from './logs/tree.ts';
-import { diagnosticsVoice } from './logs/voice.ts';
+import { parseLevels, setLevel, setLevels } from './logs/tree.ts';
+import { diagnosticsVoice, voiceLogger } from './logs/voice.ts';
 import { startObservations } from './metrics/instruments.ts';
 import type { OfficialParts } from './official.ts';
 import { claimRegistry, heldGlobals, nameHolder } from './registry.ts';
@@ -48,6 +48,8 @@ export function init(options: InitOptions = {}): Sonde {
 function start({ sdk = {}, ...options }: InitOptions): Sonde {
   const { config, problems } = resolveConfig(options);
   setLevels(parseLevels(config.logs.level));
+  // Who only said how much the app logs has said nothing about Sonde's own words.
+  if (sourceOf(config, 'diagnostics.level') !== 'default') setLevel(voiceLogger, config.diagnostics.level);
   diagnostics.speakThrough(voiceOf(config));
   const sonde = config.disabled || !isSupportedNode() ? loggerOnly(config, 'off') : tryBegin(config, sdk);
   for (const { level, code, message } of problems) {
@@ -143,6 +145,7 @@ function begin(config: Config, official: OfficialParts): Sonde {
   startObservations();
   const armed = armAll(sensorsOf(config), config.instrumentations);
   enableOfficial(official);
+  if (config.debug) tellArmed(armed.report());
   enterInheritedContext();
   startSinks(printersOf(config), delivery.logs === undefined ? [] : [delivery.logs]);
   return run({ config, sdk, delivery, armed, official });
@@ -165,6 +168,14 @@ function enableOfficial({ instrumentations = [] }: OfficialParts): void {
   }
 }
 
+function tellArmed({ armed, patched, missed }: ArmedReport): void {
+  const list = (names: readonly string[]) => names.join(', ') || 'none';
+  diagnostics.info(
+    `Armed: ${list(armed)}. Patched so far: ${list(patched.map(({ specifier }) => specifier))}. ` +
+      `Missed: ${list(missed.map(({ name, reason }) => `${name} (${reason})`))}.`,
+  );
+}
+
 interface Layers {
   readonly config: Config;
   readonly sdk: RunningSdk;
@@ -176,8 +187,11 @@ interface Layers {
 function run({ config, sdk, delivery, armed, official }: Layers): Sonde {
   let mode: Status['mode'] = 'running';
   const flush = () => Promise.allSettled([sdk.forceFlush(), delivery.forceFlush()]);
-  const end = (timeoutMillis: number) =>
-    Promise.allSettled([sdk.forceFlush(), delivery.shutdown(timeoutMillis)]);
+  // Half of the time for what is collected only now, the other half for one last attempt at what is left.
+  const end = async (timeoutMillis: number) => {
+    await within(timeoutMillis / 2, flush());
+    await delivery.shutdown(timeoutMillis / 2);
+  };
   const unwatch = watchEnds({
     flush,
     end,
@@ -193,10 +207,10 @@ function run({ config, sdk, delivery, armed, official }: Layers): Sonde {
       unwatch();
       armed.disarm();
       for (const instrumentation of official.instrumentations ?? []) instrumentation.disable();
-      await flush();
+      await end(timeoutMillis);
       startSinks(printersOf(config), []);
       for (const api of [trace, metrics, context, propagationApi, logs]) api.disable();
-      await Promise.allSettled([sdk.shutdown(), delivery.shutdown(timeoutMillis)]);
+      await sdk.shutdown().catch(() => undefined);
       state.sonde = undefined;
     },
   });

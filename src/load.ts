@@ -8,6 +8,7 @@ const require = createRequire(import.meta.url);
 
 /** Part name to source file. Keep the paths literal: `build/bundle.ts` reads them here. */
 const parts = {
+  start: './start.ts',
   sdk: './traces/sdk.ts',
   otlp: '../exporters/otlp/delivery.ts',
   grpc: '../exporters/otlp/grpc.ts',

@@ -53,4 +53,3 @@ export interface OfficialParts {
   /** Given Sonde's providers and enabled. */
   readonly instrumentations?: readonly OfficialInstrumentation[];
 }
-

@@ -1,24 +1,17 @@
-/** What the preload does once it is known that it may: join a running core, or start one from the environment. */
-import { diagnostics } from './diagnostics.ts';
-import { init } from './init.ts';
-import { VERSION } from './version.ts';
+/** Whether this process is one to observe. Loads nothing of the core until that is known. */
+import fs from 'node:fs';
+import { environment } from './config/env.ts';
+import { load } from './load.ts';
+import { isTool } from './rollout.ts';
 
-const ownSlot = 'sonde.1';
-
-/** Another major keeps its state in a slot of its own; two of them would see each request twice. */
-function otherMajor(): string | undefined {
-  const slots = Object.getOwnPropertySymbols(globalThis).map((symbol) => Symbol.keyFor(symbol) ?? '');
-  return slots.find((name) => /^sonde\.\d+$/.test(name) && name !== ownSlot);
+/** A machine-wide NODE_OPTIONS also reaches npm and its like; a flag on the command line is meant. */
+function isLeftAlone(): boolean {
+  if (process.execArgv.some((flag) => flag.includes('sonde'))) return false;
+  const script = process.argv[1] ?? '';
+  const real = fs.existsSync(script) ? fs.realpathSync(script) : script;
+  return isTool(real, process.argv[2]) && !/^(?:1|true)$/i.test(environment().SONDE_FORCE ?? '');
 }
 
 export function preload(): void {
-  const other = otherMajor();
-  if (other === undefined) {
-    init();
-    return;
-  }
-  diagnostics.warn(
-    'SONDE_ERR_FOREIGN_SDK',
-    `Sonde ${other.slice('sonde.'.length)}.x runs in this process already; Sonde ${VERSION} stays off.`,
-  );
+  if (!isLeftAlone()) load<typeof import('./start.ts')>('start').start();
 }

@@ -44,10 +44,14 @@ function parseMember(member: string): [string, BaggageEntry] | undefined {
   const metadata = semicolon < 0 ? '' : member.slice(semicolon + 1).trim();
   if (!keyShape.test(key) || !valueShape.test(value) || !metadataShape.test(metadata)) return undefined;
   try {
-    return [decodeURIComponent(key), entryOf(decodeURIComponent(value), metadata)];
+    return [decode(key), entryOf(decode(value), metadata)];
   } catch {
     return undefined;
   }
+}
+
+function decode(text: string): string {
+  return text.includes('%') ? decodeURIComponent(text) : text;
 }
 
 function entryOf(value: string, metadata: string): BaggageEntry {

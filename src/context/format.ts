@@ -34,8 +34,11 @@ const originKey = createContextKey('sonde.trace-origin');
 
 /** `context` continuing the trace of a caller. */
 export function withRemoteParent(context: Context, parent: SpanContext, debug = false): Context {
-  const origin: Origin = { traceId: parent.traceId, random: (parent.traceFlags & randomFlag) !== 0, debug };
-  return trace.setSpanContext(context, parent).setValue(originKey, origin);
+  const random = (parent.traceFlags & randomFlag) !== 0;
+  const continued = trace.setSpanContext(context, parent);
+  // What is not remembered counts as random, and each value in a context costs a copy of it.
+  if (random && !debug && context.getValue(originKey) === undefined) return continued;
+  return continued.setValue(originKey, { traceId: parent.traceId, random, debug } satisfies Origin);
 }
 
 function originOf(context: Context, span: SpanContext): Origin | undefined {

@@ -5,22 +5,23 @@ import type { SpanContext } from '@opentelemetry/api';
 export const sampledFlag = 0x01;
 export const randomFlag = 0x02;
 
-const shape = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
+const shape = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 const versionZeroLength = 55;
+const noTrace = '0'.repeat(32);
+const noSpan = '0'.repeat(16);
 
 /**
  * The remote parent that a `traceparent` value names, or `undefined` when it is not to be believed as a whole.
  * Versions after 00 may be longer, but what follows must begin with a dash; `ff` is forbidden.
  */
 export function parseTraceparent(value: string): SpanContext | undefined {
-  const parts = shape.exec(value.length > versionZeroLength ? value.slice(0, versionZeroLength) : value);
-  if (parts === null) return undefined;
-  const [, version, traceId, spanId, flags] = parts as unknown as [string, string, string, string, string];
-  if (version === 'ff' || isZero(traceId) || isZero(spanId)) return undefined;
-  if (value.length > versionZeroLength && (version === '00' || value[versionZeroLength] !== '-')) {
-    return undefined;
-  }
-  const traceFlags = Number.parseInt(flags, 16) & (sampledFlag | randomFlag);
+  const isLonger = value.length > versionZeroLength;
+  if (!shape.test(isLonger ? value.slice(0, versionZeroLength) : value)) return undefined;
+  if (isLonger && (value.startsWith('00') || value[versionZeroLength] !== '-')) return undefined;
+  const traceId = value.slice(3, 35);
+  const spanId = value.slice(36, 52);
+  if (value.startsWith('ff') || traceId === noTrace || spanId === noSpan) return undefined;
+  const traceFlags = Number.parseInt(value.slice(53, versionZeroLength), 16) & (sampledFlag | randomFlag);
   return { traceId, spanId, traceFlags, isRemote: true };
 }
 

@@ -7,9 +7,14 @@ import { dirname, join } from 'node:path';
 const root = join(import.meta.dirname, '../..');
 let packed: string | undefined;
 
+const folders: string[] = [];
+process.once('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
 function scratch(name: string): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), `sonde-${name}-`)));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  folders.push(folder);
   return folder;
 }
 
