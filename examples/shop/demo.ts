@@ -40,6 +40,7 @@ if (receiver) {
   console.log(heading('Sent', `to ${elsewhere}: look for the services orders and payments`));
   console.log(`the request that failed is trace ${failedTrace}`);
 }
+console.log(heading('Your own app', 'node --require sonde/register app.js'));
 
 /** Places one order as a browser would, and returns the correlation id that came back. */
 async function order(correlationId: string, body: object): Promise<string | null> {

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
 
-export type Attributes = Record<string, any>;
+type Attributes = Record<string, any>;
 
 export interface Span {
   service: string;

@@ -139,8 +139,10 @@ function chart(buckets: readonly number[]): string {
     .join('');
 }
 
+/** The ends of the scale, as wide as the chart below. */
 function bounds(list: readonly number[] = []): string {
-  return list.length > 0 ? `${list[0]! * 1000} ms … ${list.at(-1)} s` : '';
+  const last = `> ${list.at(-1)} s`;
+  return list.length > 0 ? `${`${list[0]! * 1000} ms`.padEnd(2 * list.length + 2 - last.length)}${last}` : '';
 }
 
 /** What arrived, per signal. */
