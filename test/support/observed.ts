@@ -1,5 +1,5 @@
 /** An in-memory tracer and meter with Sonde's context, and what instrumentations made of them. */
-import { type Attributes, propagation as apiPropagation, context } from '@opentelemetry/api';
+import { type Attributes, propagation as apiPropagation, context, metrics, trace } from '@opentelemetry/api';
 import { type DataPoint, MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
 import {
   type ReadableSpan,
@@ -79,6 +79,9 @@ export function observe(
   const reader = new Reader();
   const meters = new MeterProvider({ readers: [reader] });
   const sensors = { config, tracer: provider.getTracer('test'), meter: meters.getMeter('test') };
+  // Official instrumentations find them there.
+  trace.setGlobalTracerProvider(provider);
+  metrics.setGlobalMeterProvider(meters);
   for (const instrumentation of instrumentations) {
     instrumentation.enable?.(sensors);
     for (const name of instrumentation.modules) {
@@ -91,8 +94,8 @@ export function observe(
     spans,
     async points(name) {
       const { resourceMetrics } = await reader.collect();
-      const metrics = resourceMetrics.scopeMetrics.flatMap((scope) => scope.metrics);
-      const found = metrics.filter((metric) => metric.descriptor.name === name);
+      const all = resourceMetrics.scopeMetrics.flatMap((scope) => scope.metrics);
+      const found = all.filter((metric) => metric.descriptor.name === name);
       const points = found.flatMap((metric) => metric.dataPoints as readonly DataPoint<{ count: number }>[]);
       return points.map(({ attributes, value }) => ({ attributes, count: value.count }));
     },
@@ -108,6 +111,8 @@ export function observe(
       await meters.shutdown();
       context.disable();
       apiPropagation.disable();
+      trace.disable();
+      metrics.disable();
     },
   };
 }
