@@ -29,6 +29,11 @@ describe('b3', () => {
     ['undecided', { b3: `${id}-${span}` }, '0'],
     ['with a parent', { b3: `${id}-${span}-1-05e3ac9a4f6e3b90` }, '1'],
     ['several headers', { 'x-b3-traceid': id, 'x-b3-spanid': span, 'x-b3-sampled': '1' }, '1'],
+    [
+      'several headers of an old sender',
+      { 'x-b3-traceid': id, 'x-b3-spanid': span, 'x-b3-sampled': 'true' },
+      '1',
+    ],
     ['several headers, debug', { 'x-b3-traceid': id, 'x-b3-spanid': span, 'x-b3-flags': '1' }, 'd'],
   ];
   for (const [what, headers, decision] of both) {
