@@ -115,6 +115,6 @@ export function presentable(text: string, secrets: readonly string[]): string {
   let safe = text.slice(0, 4096);
   for (const secret of secrets) safe = safe.replaceAll(secret, '[redacted]');
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-  safe = safe.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim();
+  safe = safe.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\s]+/g, ' ').trim();
   return (safe.length > 300 ? `${safe.slice(0, 299)}…` : safe).toWellFormed();
 }

@@ -1,5 +1,7 @@
 /** One HTTP/2 connection for the signals that go to one place, opened when needed and never holding the process. */
 import http2 from 'node:http2';
+import net from 'node:net';
+import tls from 'node:tls';
 import type { Endpoint } from './endpoint.ts';
 
 /** A connection being opened is the one thing that holds the process, so it gets less than an attempt. */
@@ -24,8 +26,8 @@ const pool = new Map<string, Pooled>();
 
 /** Joins whoever speaks to the same place with the same certificates. */
 export function borrowSession(endpoint: Endpoint): SharedSession {
-  const { origin, tls } = endpoint;
-  const key = [origin, tls.ca, tls.key, tls.cert].map((part) => part?.toString() ?? '').join('\n');
+  const { origin, tls: files } = endpoint;
+  const key = [origin, files.ca, files.key, files.cert].map((part) => part?.toString() ?? '').join('\n');
   const pooled = pool.get(key) ?? { current: undefined, opening: undefined, users: 0 };
   pool.set(key, pooled);
   pooled.users++;
@@ -55,23 +57,37 @@ export function borrowSession(endpoint: Endpoint): SharedSession {
   };
 }
 
-/** Resolves when the other side has shown that it speaks HTTP/2. */
-function connect({ url, tls }: Endpoint): Promise<http2.ClientHttp2Session> {
-  const authority = `${url.protocol}//${url.hostname}:${url.port || '4317'}`;
-  const session = http2.connect(authority, { ...tls });
+/**
+ * Resolves when the other side has shown that it speaks HTTP/2. The socket is ours, as a session may end without
+ * telling why, or that it did.
+ */
+function connect({ url, tls: files }: Endpoint): Promise<http2.ClientHttp2Session> {
+  const secure = url.protocol === 'https:';
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const port = Number(url.port || 4317);
+  const servername = net.isIP(host) ? undefined : host;
+  const socket = secure
+    ? tls.connect({ host, port, servername, ALPNProtocols: ['h2'], ...files })
+    : net.connect({ host, port });
+  const session = http2.connect(`${url.protocol}//${url.hostname}:${port}`, {
+    createConnection: () => socket,
+  });
   session.unref();
   return new Promise((resolve, reject) => {
-    const late = () => session.destroy(connectFault('ETIMEDOUT', `no connection within ${connectMillis} ms`));
-    const timer = setTimeout(late, connectMillis).unref();
-    session.once('remoteSettings', () => {
+    const settle = (then: () => void) => {
       clearTimeout(timer);
-      resolve(session);
-    });
-    session.on('error', reject);
-    session.once('close', () => {
-      clearTimeout(timer);
-      reject(connectFault('ECONNRESET', 'closed before it spoke HTTP/2'));
-    });
+      then();
+    };
+    const fail = (error: Error) => settle(() => reject(error));
+    const timer = setTimeout(() => {
+      fail(connectFault('ETIMEDOUT', `no connection within ${connectMillis} ms`));
+      session.destroy();
+      socket.destroy();
+    }, connectMillis).unref();
+    session.once('remoteSettings', () => settle(() => resolve(session)));
+    session.on('error', fail);
+    socket.on('error', fail);
+    socket.once('close', () => fail(connectFault('ECONNRESET', 'closed before it spoke HTTP/2')));
   });
 }
 
