@@ -19,8 +19,8 @@ const handed = {
 };
 
 /**
- * A worker runs Sonde where the process was started with `--require` (also by `NODE_OPTIONS`); `workerData` and
- * messages stay as they are. A message's own context travels by `inject` and `extract`. (A31)
+ * A worker runs Sonde by the preload it inherits; Node skips `--import` (not `--require`) in workers made with
+ * `eval: true`. `workerData` and messages stay as they are. A message's own context travels by `inject` and `extract`. (A31)
  */
 export function workerThreads(): Instrumentation {
   return {

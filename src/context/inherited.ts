@@ -40,7 +40,7 @@ export function inheritanceOf(context: Context): Inheritance | undefined {
 }
 
 /** The context that continues what was handed down; the root when that is nothing or cannot be believed. */
-export function continueFrom(inheritance: Inheritance): Context {
+function continueFrom(inheritance: Inheritance): Context {
   const read: ReadHeader = (name) => inheritance[name as 'traceparent' | 'tracestate' | 'baggage'];
   const context = baggageFormat.extract(traceContextFormat.extract(rootContext, read), read);
   const id = isCorrelationId(inheritance.correlationId) ? inheritance.correlationId : undefined;

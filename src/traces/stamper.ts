@@ -18,7 +18,7 @@ export interface Stamper {
 }
 
 /** The attribute's name; log records have the id under the same one. */
-export const correlationAttribute = 'correlation_id';
+const correlationAttribute = 'correlation_id';
 
 /**
  * Must stand first among the processors. A span's own attributes win over bound ones. A correlation id that is
