@@ -1,0 +1,62 @@
+/** What the preload costs a script that does nothing: files read, modules of Node.js loaded, sockets opened. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { runNode } from '../support/child.ts';
+import { nodeVersions } from '../support/nodes.ts';
+import { startSink } from '../support/otlp-sink.ts';
+import { appFolder } from '../support/tarball.ts';
+
+/** Says at its end what the process had done by then. Nothing but a console.log, which Node.js has ready. */
+const script = `
+const { cache } = require;
+console.log(JSON.stringify({
+  files: Object.keys(cache).filter((file) => file !== __filename),
+  modules: process.moduleLoadList.map((name) => name.replace(/^NativeModule /, '')),
+  resources: process.getActiveResourcesInfo(),
+}));`;
+
+interface Seen {
+  readonly files: readonly string[];
+  readonly modules: readonly string[];
+  readonly resources: readonly string[];
+}
+
+for (const node of nodeVersions()) {
+  describe(`the preload of an empty script (Node ${node.name})`, function () {
+    this.timeout(30_000);
+    let seen: Seen;
+    let bare: Seen;
+    let connections: number;
+
+    before(async () => {
+      const folder = appFolder();
+      writeFileSync(join(folder, 'app.cjs'), script);
+      const sink = await startSink();
+      const look = async (flags: string[], env: Record<string, string> = {}): Promise<Seen> => {
+        const { lines, stderr } = await runNode([...flags, 'app.cjs'], { cwd: folder, node: node.path, env });
+        expect(stderr).to.equal('');
+        return lines.find((line) => line.files) as Seen;
+      };
+      bare = await look([]);
+      seen = await look(['--require', 'sonde/register'], { OTEL_EXPORTER_OTLP_ENDPOINT: sink.httpUrl });
+      connections = new Set(sink.requests.map((request) => request.connection)).size;
+      await sink.close();
+    });
+
+    it('reads at most 12 files', () => {
+      expect(seen.files).to.have.length.within(1, 12);
+    });
+
+    it('has no socket and no timer that holds the process', () => {
+      expect(seen.resources).to.deep.equal(bare.resources);
+      expect(connections, 'what is sent at the end, over one connection').to.be.at.most(1);
+    });
+
+    it('loads no module of the network that it has no use for yet', () => {
+      const unwanted = ['http2', 'dns', 'dgram', 'inspector', 'internal/deps/undici/undici', 'child_process'];
+      const extra = seen.modules.filter((name) => !bare.modules.includes(name));
+      expect(extra.filter((name) => unwanted.includes(name))).to.deep.equal([]);
+    });
+  });
+}
