@@ -114,22 +114,55 @@ export interface Series {
   readonly part: string | number | undefined;
 }
 
-/** One attribute object per series, made once: a duration costs a look-up, not an allocation. */
+interface KnownSeries extends Series {
+  readonly attributes: Attributes;
+}
+
+const maxSeries = 2000;
+
+/**
+ * One attribute object per series, made once: a duration costs a look-up, not an allocation. Looked up by `part`
+ * (a route, a port), then among the few of it.
+ */
 export function seriesAttributes(placeName: string, partName: string): (series: Series) => Attributes {
-  const known = new Map<string, Attributes>();
-  return (series) => {
-    const { method, status, errorType, protocolVersion, place, part } = series;
-    const key = `${method} ${status} ${errorType} ${protocolVersion} ${place} ${part}`;
-    let attributes = known.get(key);
-    if (attributes === undefined) {
-      if (known.size >= 2000) known.clear();
-      attributes = { 'http.request.method': method, [placeName]: place };
-      if (part !== undefined) attributes[partName] = part;
-      if (status !== undefined) attributes['http.response.status_code'] = status;
-      if (errorType !== undefined) attributes['error.type'] = errorType;
-      if (protocolVersion !== undefined) attributes['network.protocol.version'] = protocolVersion;
-      known.set(key, attributes);
-    }
+  const known = new Map<Series['part'], KnownSeries[]>();
+  let size = 0;
+
+  function add(series: Series): Attributes {
+    if (size >= maxSeries) known.clear();
+    size = size >= maxSeries ? 1 : size + 1;
+    const attributes = describeSeries(series, placeName, partName);
+    const entry = { ...series, attributes };
+    const entries = known.get(series.part);
+    if (entries === undefined) known.set(series.part, [entry]);
+    else entries.push(entry);
     return attributes;
+  }
+
+  return (series) => {
+    const entries = known.get(series.part);
+    if (entries !== undefined)
+      for (const entry of entries) if (isSame(entry, series)) return entry.attributes;
+    return add(series);
   };
+}
+
+function isSame(a: Series, b: Series): boolean {
+  return (
+    a.status === b.status &&
+    a.method === b.method &&
+    a.errorType === b.errorType &&
+    a.place === b.place &&
+    a.protocolVersion === b.protocolVersion
+  );
+}
+
+function describeSeries(series: Series, placeName: string, partName: string): Attributes {
+  const { method, status, errorType, protocolVersion, place, part } = series;
+  const attributes: Attributes = { 'http.request.method': method, [placeName]: place };
+  if (part !== undefined) attributes[partName] = part;
+  if (status !== undefined) attributes['http.response.status_code'] = status;
+  if (errorType !== undefined) attributes['error.type'] = errorType;
+  if (protocolVersion !== undefined) attributes['network.protocol.version'] = protocolVersion;
+  return attributes;
 }

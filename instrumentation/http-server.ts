@@ -7,17 +7,15 @@ import type { TLSSocket } from 'node:tls';
 import {
   type Attributes,
   type Context,
-  createContextKey,
   type Histogram,
   type Span,
   SpanKind,
   SpanStatusCode,
   type Tracer,
-  trace,
 } from '@opentelemetry/api';
 import { enterContext, rootContext } from '../src/context/context.ts';
-import { withCorrelation } from '../src/context/correlation.ts';
 import { propagation } from '../src/context/propagation.ts';
+import { RequestContext, type RpcMetadata } from '../src/context/request-context.ts';
 import type { Instrumentation, Sensors } from '../src/instrumentation.ts';
 import { type IsSecret, secretTest } from '../src/processing/url.ts';
 import { type Exchange, exchangeKey, watchMessages } from './body-events.ts';
@@ -57,16 +55,8 @@ interface Server {
 }
 
 const kindOnly = { kind: SpanKind.SERVER };
-
-/** Where official framework instrumentations leave the route, by the name that `@opentelemetry/core` gives it. */
-const rpcKey = createContextKey('OpenTelemetry SDK Context Key RPC_METADATA');
-
-/** It holds nothing that is large: contexts outlive requests. */
-interface RpcMetadata {
-  readonly type: 'http';
-  readonly span: Span;
-  route: string | undefined;
-}
+/** Replaced as a whole when something is bound, so every request can begin with the same. */
+const noAttributes = Object.freeze({});
 
 /** One request being served. */
 class ServerExchange implements Exchange {
@@ -96,12 +86,14 @@ class ServerExchange implements Exchange {
     this.correlationId = id;
     this.echoName = incoming.headerName ?? propagation().correlationHeader;
     this.ended = false;
-    const unit = withCorrelation(incoming.context, { id, requestId: incoming.requestId, attributes: {} });
+    const { requestId } = incoming;
+    const unit = new RequestContext(incoming.context, { id, requestId, attributes: noAttributes });
     this.span = server.tracer.startSpan(spanNameOf(this.method), kindOnly, unit);
     // Only what will be kept is worth describing; one call costs less than the same in `startSpan` (measured).
     if (this.span.isRecording()) this.span.setAttributes(describe(request, server.isSecret));
     this.rpc = { type: 'http', span: this.span, route: undefined };
-    this.context = trace.setSpan(unit, this.span).setValue(rpcKey, this.rpc);
+    unit.begin(this.rpc);
+    this.context = unit;
   }
 
   onEvent(message: EventEmitter, event: string | symbol): void {
