@@ -33,7 +33,7 @@ export interface Delivery {
   readonly spans: BatchQueue<ReadableSpan> | undefined;
   readonly metrics: OtlpMetricExporter | undefined;
   readonly logs: Sink | undefined;
-  /** Everything taken so far has been tried, or `timeoutMillis` are over. Holds the process meanwhile. */
+  /** Everything taken so far has been tried, or `timeoutMillis` are over. */
   forceFlush(timeoutMillis?: number): Promise<void>;
   /** One last attempt for each batch, within `timeoutMillis`; then the sum of what was lost, if anything was. */
   shutdown(timeoutMillis?: number): Promise<void>;

@@ -9,7 +9,7 @@ import type {
 import type { Config } from '../../src/config/config.ts';
 import type { Losses } from '../../src/delivery/losses.ts';
 import type { RetryingExporter } from '../../src/delivery/retry.ts';
-import { holding } from '../../src/delivery/wait.ts';
+import { settled } from '../../src/delivery/wait.ts';
 import { diagnostics } from '../../src/diagnostics.ts';
 
 /** Numbers of sdk-metrics' enums, which would bring all of the package along. */
@@ -107,16 +107,16 @@ export function otlpMetricExporter(
     },
     async forceFlush(timeoutMillis = 30_000) {
       exporter.nudge();
-      await holding(running ?? Promise.resolve(), timeoutMillis, () => exporter.standingBy);
+      await settled(running ?? Promise.resolve(), timeoutMillis, () => exporter.standingBy);
     },
     async shutdown(deadlineMillis = 2000) {
       if (closed) return;
       closed = true;
       exporter.hurry();
-      await holding(running ?? Promise.resolve(), deadlineMillis);
+      await settled(running ?? Promise.resolve(), deadlineMillis);
       abandon();
       await exporter.shutdown();
-      await holding(running ?? Promise.resolve(), 100);
+      await settled(running ?? Promise.resolve(), 100);
     },
     abandon,
     selectAggregationTemporality: (type) => temporalityOf(type, temporality),

@@ -1,17 +1,17 @@
-/** Ways of waiting. Nothing in the delivery holds the process, so whoever waits for it to be done must. */
+/** Ways of waiting. None of them holds the process: `within` of lifecycle.ts does, for as long as the app allows. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * Keeps the process alive until `work` settles, at most `millis` milliseconds, or until `enough` says that there is
- * nothing to wait for; resolves then, never rejects.
+ * Waits until `work` settles, at most `millis` milliseconds, or until `enough` says that there is nothing to wait
+ * for; resolves then, never rejects.
  */
-export function holding(
+export function settled(
   work: Promise<unknown>,
   millis: number,
   enough: () => boolean = () => false,
 ): Promise<void> {
   return new Promise((resolve) => {
-    const deadline = setTimeout(done, millis);
+    const deadline = setTimeout(done, millis).unref();
     const look = setInterval(() => enough() && done(), 20).unref();
     function done(): void {
       clearTimeout(deadline);

@@ -4,7 +4,7 @@ import { rootContext, runIn } from '../context/context.ts';
 import { suppressed } from '../context/suppression.ts';
 import type { Losses } from '../delivery/losses.ts';
 import type { Attempt, RetryingExporter } from '../delivery/retry.ts';
-import { holding } from '../delivery/wait.ts';
+import { settled } from '../delivery/wait.ts';
 import { diagnostics } from '../diagnostics.ts';
 import type { Exporter } from '../exporter.ts';
 
@@ -66,21 +66,21 @@ export class BatchQueue<Item> {
   forceFlush(timeoutMillis: number = this.#config.exportTimeoutMillis): Promise<void> {
     const all = this.#settle(this.#added);
     this.#exporter.nudge?.();
-    return holding(all, timeoutMillis, () => this.#exporter.standingBy === true);
+    return settled(all, timeoutMillis, () => this.#exporter.standingBy === true);
   }
 
   /**
    * Sends what is left, one attempt a batch, within `deadlineMillis` in all; what is not out by then is counted as
-   * lost. Holds the process meanwhile, and gives back the exporter's sockets.
+   * lost. Gives back the exporter's sockets.
    */
   async shutdown(deadlineMillis = 2000): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     this.#exporter.hurry?.();
-    await holding(this.#settle(this.#added), deadlineMillis);
+    await settled(this.#settle(this.#added), deadlineMillis);
     this.abandon();
     await this.#exporter.shutdown().catch(() => undefined);
-    await holding(this.#running ?? Promise.resolve(), 100);
+    await settled(this.#running ?? Promise.resolve(), 100);
   }
 
   /** Counts what still waits as lost: the process ends. */
