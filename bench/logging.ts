@@ -22,6 +22,11 @@ const andSent = {
 const lines: Cell[] = [
   { name: 'pino, no ids', script: 'apps/log-pino.cjs', flags: [], env: lineOnly },
   { name: 'pino + instrumentation-pino', script: 'apps/log-pino.cjs', flags: correlated, env: lineOnly },
+  { ...sonde, script: 'apps/log-sonde.cjs', env: lineOnly },
+];
+
+const withWinston: Cell[] = [
+  ...lines,
   { name: 'winston, no ids', script: 'apps/log-winston.cjs', flags: [], env: lineOnly },
   {
     name: 'winston + instrumentation-winston',
@@ -29,7 +34,6 @@ const lines: Cell[] = [
     flags: correlated,
     env: lineOnly,
   },
-  { ...sonde, name: 'Sonde', script: 'apps/log-sonde.cjs', env: lineOnly },
 ];
 
 const sending: Cell[] = [
@@ -38,22 +42,37 @@ const sending: Cell[] = [
   { ...sonde, name: 'Sonde, sent', script: 'apps/log-sonde.cjs', env: andSent },
 ];
 
+/** One table: who writes which record where. */
+interface Table {
+  readonly title: string;
+  readonly cells: readonly Cell[];
+  readonly record: 'small' | 'request' | 'error';
+  readonly target: string;
+}
+
 /** Runs the part and returns its section as markdown. */
 export async function logging(sink: Partner, sinkPort: number, rounds = 7): Promise<string> {
   const file = path.join(tmpdir(), `sonde-bench-${process.pid}.log`);
-  const sections = [
-    await compare('JSON line to /dev/null', lines, '/dev/null', sink, sinkPort, rounds),
-    await compare('JSON line to a file', lines, file, sink, sinkPort, rounds),
-    await compare('JSON line and OTLP record', sending, '/dev/null', sink, sinkPort, rounds),
+  const tables: Table[] = [
+    { title: 'JSON line to /dev/null', cells: withWinston, record: 'small', target: '/dev/null' },
+    { title: 'JSON line to a file', cells: lines, record: 'small', target: file },
+    {
+      title: 'JSON line of a request (8 fields, one nested)',
+      cells: lines,
+      record: 'request',
+      target: '/dev/null',
+    },
+    { title: 'JSON line with an error', cells: lines, record: 'error', target: '/dev/null' },
+    { title: 'JSON line and OTLP record', cells: sending, record: 'small', target: '/dev/null' },
   ];
+  const sections: string[] = [];
+  for (const each of tables) sections.push(await compare(each, sink, sinkPort, rounds));
   rmSync(file);
   return sections.join('\n\n');
 }
 
 async function compare(
-  title: string,
-  all: readonly Cell[],
-  target: string,
+  { title, cells: all, record, target }: Table,
   sink: Partner,
   sinkPort: number,
   rounds: number,
@@ -64,7 +83,7 @@ async function compare(
   const before = await sink.ask({});
   for (let round = 0; round < rounds; round++) {
     for (const cell of shuffled(cells)) {
-      const result = await once(cell, target, sinkPort);
+      const result = await once(cell, record, target, sinkPort);
       costs.get(cell.name)!.push(result.nanoseconds);
       records.set(cell.name, (records.get(cell.name) ?? 0) + result.records);
     }
@@ -81,12 +100,13 @@ async function compare(
 
 async function once(
   cell: Cell,
+  record: string,
   target: string,
   sinkPort: number,
 ): Promise<{ nanoseconds: number; records: number }> {
   const stdout = openSync(target, 'w');
   try {
-    return await measure(cell, cell.script, [], sinkPort, stdout);
+    return await measure(cell, cell.script, [record], sinkPort, stdout);
   } finally {
     closeSync(stdout);
     if (target !== '/dev/null') check(cell, target);

@@ -1,8 +1,10 @@
 'use strict';
 const pino = require('pino');
+const { fields, failure } = require('./records.cjs');
 const loop = require('./loop.cjs');
 
 const log = pino();
-loop((orderId) => log.info({ orderId, total: 99.5, currency: 'EUR' }, 'order created'), {
-  pace: Number(process.env.BENCH_PACE),
-});
+const write = failure
+  ? (at) => log.error({ err: failure, ...fields(at) }, 'order created')
+  : (at) => log.info(fields(at), 'order created');
+loop(write, { pace: Number(process.env.BENCH_PACE) });

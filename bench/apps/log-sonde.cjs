@@ -1,8 +1,10 @@
 'use strict';
 const { getLogger } = require('sonde');
+const { fields, failure } = require('./records.cjs');
 const loop = require('./loop.cjs');
 
 const log = getLogger('shop.orders');
-loop((orderId) => log.info('order created', { orderId, total: 99.5, currency: 'EUR' }), {
-  pace: Number(process.env.BENCH_PACE),
-});
+const write = failure
+  ? (at) => log.error('order created', failure, fields(at))
+  : (at) => log.info('order created', fields(at));
+loop(write, { pace: Number(process.env.BENCH_PACE) });

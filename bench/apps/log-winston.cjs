@@ -1,9 +1,10 @@
 'use strict';
 const { createLogger, format, transports } = require('winston');
+const { fields } = require('./records.cjs');
 const loop = require('./loop.cjs');
 
 const log = createLogger({
   format: format.combine(format.timestamp(), format.json()),
   transports: [new transports.Console()],
 });
-loop((orderId) => log.info('order created', { orderId, total: 99.5, currency: 'EUR' }));
+loop((at) => log.info('order created', fields(at)));

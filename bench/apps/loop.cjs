@@ -17,13 +17,11 @@ async function run(write, milliseconds, pace) {
   return records;
 }
 
-module.exports = (write, { pace = 0, flush = () => undefined } = {}) =>
+module.exports = (write, { pace = 0 } = {}) =>
   trace.getTracer('bench').startActiveSpan('work', async (span) => {
     const warm = await run(write, 250, pace);
-    await flush();
     const before = process.cpuUsage();
     const records = await run(write, 350, pace);
-    await flush();
     const { user, system } = process.cpuUsage(before);
     report({ nanoseconds: ((user + system) * 1000) / records, records: warm + records });
     span.end();
