@@ -3,6 +3,7 @@
  * string; what is too long, too deep or too much is cut and says so.
  */
 import { describeError, type ErrorShape, isError } from './error-shape.ts';
+import { wellFormed } from './well-formed.ts';
 
 /** Code units of one string, and of all strings of one value together. */
 const longestString = 65_536;
@@ -45,7 +46,7 @@ export function quote(text: string): string {
 /** A key: lone surrogates are spelt out, for two of them would become one replacement character. */
 export function quoteKey(key: string): string {
   if (key.length > longestString) return quoteCut(key, longestString);
-  return key.isWellFormed() ? quote(key) : quote(key.replace(/\p{Surrogate}/gu, spell).toWellFormed());
+  return quote(key.replace(/\p{Surrogate}/gu, spell));
 }
 
 /** Any value as JSON text; `undefined` for what JSON leaves out. */
@@ -83,7 +84,7 @@ function spell(surrogate: string): string {
 }
 
 function escaped(text: string): string {
-  const json = JSON.stringify(text.isWellFormed() ? text : text.toWellFormed());
+  const json = JSON.stringify(wellFormed(text));
   // As many bytes as characters: plain ASCII, where only DEL is left to look for.
   if (Buffer.byteLength(json) === json.length && !json.includes('\u007f')) return json;
   return json.replace(beyondStringify, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`);

@@ -3,6 +3,7 @@ import { describeError, type ErrorShape, headOf } from './error-shape.ts';
 import { jsonText } from './json-value.ts';
 import type { LevelName } from './levels.ts';
 import type { LogRecord } from './record.ts';
+import { wellFormed } from './well-formed.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 type Paint = (code: number, text: string) => string;
@@ -39,7 +40,7 @@ export function prettyFormat(options: { readonly colors: boolean }): (record: Lo
 /** Control characters and what turns text around, spelt out: no data reaches the terminal as a command. */
 export function visible(text: string): string {
   const shown = text.length > 16_384 ? `${text.slice(0, 16_384)}[cut ${text.length - 16_384}]` : text;
-  return shown.toWellFormed().replace(unseen, spell);
+  return wellFormed(shown).replace(unseen, spell);
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
