@@ -32,6 +32,7 @@ import {
   spanNameOf,
 } from './http-attributes.ts';
 import { override } from './override.ts';
+import { patchUndiciPools } from './undici-pool.ts';
 
 const exchangeKey: unique symbol = Symbol('sonde.fetch');
 
@@ -194,8 +195,9 @@ function onError(message: unknown): void {
   request[exchangeKey]?.end(error ?? new Error('unknown'));
 }
 
-/** Observes `fetch` and `undici` by diagnostics channels. */
+/** Observes `fetch` and `undici` by diagnostics channels; of the package only the pools are patched. */
 export function fetchClient(): Instrumentation {
+  const undo: (() => void)[] = [];
   let client: Client | undefined;
 
   function onCreate(message: unknown): void {
@@ -215,7 +217,7 @@ export function fetchClient(): Instrumentation {
 
   return {
     name: 'undici',
-    modules: [],
+    modules: ['undici'],
     enable({ tracer, meter, config }) {
       client = {
         tracer,
@@ -225,8 +227,12 @@ export function fetchClient(): Instrumentation {
       };
       for (const [channel, handler] of handlers) subscribe(channel, handler);
     },
+    patch(exports) {
+      undo.push(patchUndiciPools(exports));
+    },
     disable() {
       for (const [channel, handler] of handlers) unsubscribe(channel, handler);
+      for (const restore of undo.splice(0)) restore();
       client = undefined;
     },
   };
