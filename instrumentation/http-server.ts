@@ -131,20 +131,16 @@ class ServerExchange implements Exchange {
     const errorType = cause ?? (status !== undefined && status >= 500 ? String(status) : undefined);
     const route = this.rpc.route ?? routeOf(this.request);
     if (this.span.isRecording()) {
-      if (route !== undefined) this.nameByRoute(route);
-      if (status !== undefined) this.span.setAttribute('http.response.status_code', status);
-      if (errorType !== undefined) {
-        this.span.setAttribute('error.type', errorType);
-        this.span.setStatus({ code: SpanStatusCode.ERROR });
-      }
+      const outcome: Attributes = {};
+      if (status !== undefined) outcome['http.response.status_code'] = status;
+      if (route !== undefined) outcome['http.route'] = route;
+      if (errorType !== undefined) outcome['error.type'] = errorType;
+      this.span.setAttributes(outcome);
+      if (route !== undefined) this.span.updateName(`${spanNameOf(this.method)} ${route}`);
+      if (errorType !== undefined) this.span.setStatus({ code: SpanStatusCode.ERROR });
     }
     this.span.end();
     this.record(status, errorType, route);
-  }
-
-  private nameByRoute(route: string): void {
-    this.span.setAttribute('http.route', route);
-    this.span.updateName(`${spanNameOf(this.method)} ${route}`);
   }
 
   private record(status: number | undefined, errorType: string | undefined, route: string | undefined): void {

@@ -65,6 +65,14 @@ describe('HTTP server', () => {
       expect(span.attributes['url.query']).to.equal('taxNumber=REDACTED');
     });
 
+    it('within the limits of the configuration', async () => {
+      await serve(ok, { limits: { attributeValueLengthLimit: 3, attributeCountLimit: 4 } });
+      const span = await spanOf('GET /orders/7 HTTP/1.1');
+      expect(Object.keys(span.attributes)).to.have.length(4);
+      expect(span.attributes['url.path']).to.equal('/or');
+      expect(span.droppedAttributesCount).to.be.above(0);
+    });
+
     it('by _OTHER when the method is not a known one', async () => {
       await serve(ok);
       const span = await spanOf('PROPFIND / HTTP/1.1');

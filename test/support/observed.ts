@@ -18,6 +18,7 @@ export interface ObservedOptions {
   readonly ignorePaths?: readonly string[];
   readonly redactKeys?: readonly string[];
   readonly sampler?: Sampler;
+  readonly limits?: Partial<Config['traces']['limits']>;
 }
 
 /** One series of a duration histogram. */
@@ -42,6 +43,15 @@ class Reader extends MetricReader {
   protected override async onShutdown(): Promise<void> {}
 }
 
+const spanLimits: Config['traces']['limits'] = {
+  attributeValueLengthLimit: Number.POSITIVE_INFINITY,
+  attributeCountLimit: 128,
+  eventCountLimit: 128,
+  linkCountLimit: 128,
+  attributePerEventCountLimit: 128,
+  attributePerLinkCountLimit: 128,
+};
+
 function configOf(options: ObservedOptions): Config {
   return {
     propagators: options.propagators ?? ['tracecontext', 'baggage'],
@@ -52,6 +62,7 @@ function configOf(options: ObservedOptions): Config {
       propagateTo: [],
       ...options.correlation,
     },
+    traces: { limits: { ...spanLimits, ...options.limits } },
     http: { ignorePaths: options.ignorePaths ?? [] },
     privacy: { redactKeys: options.redactKeys ?? [] },
   } as unknown as Config;
@@ -75,7 +86,11 @@ export function observe(
     forceFlush: async () => {},
     shutdown: async () => {},
   };
-  const provider = new TracerProvider({ spanProcessors: [processor], sampler: options.sampler });
+  const provider = new TracerProvider({
+    spanProcessors: [processor],
+    sampler: options.sampler,
+    spanLimits: config.traces.limits,
+  });
   const reader = new Reader();
   const meters = new MeterProvider({ readers: [reader] });
   const sensors = { config, tracer: provider.getTracer('test'), meter: meters.getMeter('test') };
