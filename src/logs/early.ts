@@ -44,6 +44,8 @@ export function awaitInit(): void {
   early.silent = !print;
   setLevels(parseLevels(level));
   addSink(earlySink);
+  // Not with the first record: one that is said by a listener of `exit` would come too late for that.
+  process.once('exit', giveUp);
 }
 
 /**
@@ -77,10 +79,7 @@ function earlySink(record: LogRecord): void {
 }
 
 function hold(record: LogRecord): void {
-  if (early.held.length === 0) {
-    process.once('exit', giveUp);
-    setImmediate(mainHasRun).unref();
-  }
+  if (early.held.length === 0) setImmediate(mainHasRun).unref();
   early.held.push(frozen(record));
 }
 
