@@ -7,7 +7,7 @@ import { armAll } from '../instrumentation/index.ts';
 import type { Config } from './config/config.ts';
 import { resolveConfig, sourceOf } from './config/resolve.ts';
 import { resourceAttributes } from './config/resource.ts';
-import { contextManager, followForeignContext } from './context/context.ts';
+import { contextManager } from './context/context.ts';
 import { enterInheritedContext } from './context/inherited.ts';
 import { createPropagation, propagation, usePropagation } from './context/propagation.ts';
 import { diagnostics, type Voice } from './diagnostics.ts';
@@ -24,7 +24,7 @@ import { parseLevels, setLevel, setLevels } from './logs/tree.ts';
 import { diagnosticsVoice, voiceLogger } from './logs/voice.ts';
 import { startObservations } from './metrics/instruments.ts';
 import type { OfficialParts } from './official.ts';
-import { claimRegistry, heldGlobals, nameHolder } from './registry.ts';
+import { claimRegistry, followHolder, heldGlobals } from './registry.ts';
 import { shared } from './slot.ts';
 import type { InitOptions, Sonde, Status } from './sonde.ts';
 import type { RunningSdk } from './traces/sdk.ts';
@@ -100,12 +100,7 @@ function loggerOnly(config: Config, mode: Status['mode']): Sonde {
 
 /** Another SDK was first: its context and its tracer are used, so that Sonde's lines carry its ids. */
 function beGuest(config: Config): Sonde {
-  const holder = nameHolder();
-  followForeignContext();
-  diagnostics.warn(
-    'SONDE_ERR_FOREIGN_SDK',
-    `${holder} holds OpenTelemetry's globals: Sonde only logs, with that SDK's trace ids.`,
-  );
+  followHolder();
   return loggerOnly(config, 'guest');
 }
 

@@ -3,7 +3,10 @@
  * The API reports refusals only to its diagnostic logger, which nobody sets; so Sonde sets it and listens.
  */
 import { type DiagLogger, DiagLogLevel, diag } from '@opentelemetry/api';
+import { followForeignContext } from './context/context.ts';
 import { diagnostics } from './diagnostics.ts';
+import { otherMajor } from './slot.ts';
+import { VERSION } from './version.ts';
 
 const key = Symbol.for('opentelemetry.js.api.1');
 const names = ['trace', 'metrics', 'context', 'propagation', 'logs'] as const;
@@ -19,8 +22,25 @@ export function heldGlobals(): GlobalName[] {
   return registry === undefined ? [] : names.filter((name) => registry[name] !== undefined);
 }
 
+/** Another SDK was there first: from now on its context counts. Said once, with its name. */
+export function followHolder(): void {
+  followForeignContext();
+  diagnostics.warnOnce(
+    'foreign-before',
+    'SONDE_ERR_FOREIGN_SDK',
+    `${nameHolder()} holds OpenTelemetry's globals: Sonde ${VERSION} only logs, with that SDK's trace ids.`,
+  );
+}
+
+/** A running Sonde of another major is like any other SDK, even for who only takes a logger and never calls `init`. */
+export function followOtherMajor(): void {
+  if (otherMajor() !== undefined && heldGlobals().includes('context')) followHolder();
+}
+
 /** For a message: which SDK holds the tracer or the context, as far as its objects tell. */
-export function nameHolder(): string {
+function nameHolder(): string {
+  const major = otherMajor();
+  if (major !== undefined) return `Sonde ${major}.x`;
   const held = holder[key];
   const proxy = held?.trace as { getDelegate?(): object } | undefined;
   const owner = proxy?.getDelegate?.() ?? held?.context ?? held?.metrics ?? held?.propagation;

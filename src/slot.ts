@@ -2,7 +2,8 @@
  * The one named place for what a process may have only once. Two copies of Sonde (a preload from one folder and
  * the app's own), CommonJS and ES modules, and a test runner's sandbox all find the same state here.
  */
-const name = Symbol.for('sonde.1');
+const slotName = 'sonde.1';
+const name = Symbol.for(slotName);
 
 type Slot = Record<string, unknown>;
 type Holder = { [name]?: Slot };
@@ -27,4 +28,11 @@ const slot = findSlot();
 export function shared<T>(key: string, make: () => T): T {
   if (!(key in slot)) slot[key] = make();
   return slot[key] as T;
+}
+
+/** `2` where another major of Sonde is in the process, too: its state is in a slot of its own. */
+export function otherMajor(): string | undefined {
+  const slots = Object.getOwnPropertySymbols(globalThis).map((symbol) => Symbol.keyFor(symbol) ?? '');
+  const other = slots.find((key) => /^sonde\.\d+$/.test(key) && key !== slotName);
+  return other?.slice('sonde.'.length);
 }
