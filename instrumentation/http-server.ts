@@ -2,8 +2,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
 import {
   type Attributes,
   type Context,
@@ -24,23 +22,16 @@ import {
   aborted,
   durationHistogram,
   errorTypeOf,
-  hostOf,
   methodOf,
-  pathOf,
-  queryOf,
   type Series,
   seriesAttributes,
   spanNameOf,
 } from './http-attributes.ts';
+import { describe, ignored, type RoutedRequest, routeOf, schemeOf } from './http-request.ts';
 import { handshakes } from './http-upgrade.ts';
 import { override } from './override.ts';
 
-type ServedRequest = IncomingMessage & {
-  [exchangeKey]?: Exchange;
-  /** Express: the route that matched, and where its router is mounted. */
-  route?: { path?: unknown };
-  baseUrl?: unknown;
-};
+type ServedRequest = RoutedRequest & { [exchangeKey]?: Exchange };
 
 type Destroy = (this: ServerResponse, error?: Error) => ServerResponse;
 
@@ -160,68 +151,6 @@ class ServerExchange implements Exchange {
 export function setRoute(request: IncomingMessage, route: string): void {
   const exchange = (request as ServedRequest)[exchangeKey];
   if (exchange instanceof ServerExchange) exchange.rpc.route = route;
-}
-
-const mounts = new Set<string>();
-const maxMounts = 64;
-
-/** Express. A router mounted under a parameter has the caller's text in `baseUrl`: past so many, no route at all. */
-function routeOf(request: ServedRequest): string | undefined {
-  const path = request.route?.path;
-  if (typeof path !== 'string') return undefined;
-  const mount = typeof request.baseUrl === 'string' ? request.baseUrl : '';
-  if (!mounts.has(mount)) {
-    if (mounts.size >= maxMounts) return undefined;
-    mounts.add(mount);
-  }
-  return mount !== '' && path === '/' ? mount : mount + path;
-}
-
-function schemeOf(socket: Socket): 'http' | 'https' {
-  return (socket as TLSSocket).encrypted === true ? 'https' : 'http';
-}
-
-function describe(request: IncomingMessage, isSecret: IsSecret): Attributes {
-  const { headers, socket } = request;
-  const method = request.method as string;
-  const target = request.url as string;
-  const scheme = schemeOf(socket);
-  const server = headers.host === undefined ? undefined : hostOf(headers.host);
-  const peer = socket.remoteAddress;
-  const attributes: Attributes = {
-    'http.request.method': methodOf(method),
-    'url.path': pathOf(target),
-    'url.scheme': scheme,
-    'server.address': server?.address ?? socket.localAddress ?? '',
-    'server.port': server === undefined ? socket.localPort : (server.port ?? (scheme === 'https' ? 443 : 80)),
-    'network.protocol.version': request.httpVersion,
-  };
-  if (peer !== undefined) {
-    attributes['client.address'] = peer;
-    attributes['network.peer.address'] = peer;
-    attributes['network.peer.port'] = socket.remotePort;
-  }
-  const agent = headers['user-agent'];
-  if (agent !== undefined) attributes['user_agent.original'] = agent;
-  const query = queryOf(target, isSecret);
-  if (query !== undefined) attributes['url.query'] = query;
-  if (attributes['http.request.method'] !== method) attributes['http.request.method_original'] = method;
-  return attributes;
-}
-
-/** Whether a request target is one of `paths` (`config.http.ignorePaths`). */
-function ignored(paths: readonly string[]): (target: string) => boolean {
-  const prefixes = paths.filter((path) => path.endsWith('*')).map((path) => path.slice(0, -1));
-  const exact = new Set(paths.filter((path) => !path.endsWith('*')).map(withoutSlash));
-  if (prefixes.length === 0 && exact.size === 0) return () => false;
-  return (target) => {
-    const path = pathOf(target);
-    return exact.has(withoutSlash(path)) || prefixes.some((prefix) => path.startsWith(prefix));
-  };
-}
-
-function withoutSlash(path: string): string {
-  return path.length > 1 && path.charCodeAt(path.length - 1) === 47 ? path.slice(0, -1) : path;
 }
 
 function observeServers({ config, tracer, meter }: Sensors): Server {
