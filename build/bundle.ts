@@ -26,6 +26,19 @@ const absent = [
 ];
 const bootstrap = /@opentelemetry[\\/]sdk-node/;
 
+/**
+ * Through this module official parts read the environment behind Sonde's back: `OTEL_LOG_LEVEL` would put the
+ * bootstrap's logger in place of Sonde's, `OTEL_SDK_DISABLED` would leave half a Sonde. Inside the bundle it finds
+ * nothing set; what the variables say comes as options, from `src/config/env.ts`.
+ */
+const officialEnvironment = /@opentelemetry[\\/]core[\\/].*[\\/]environment\.[cm]?js$/;
+const emptyEnvironment = `
+export const getNumberFromEnv = () => undefined;
+export const getStringFromEnv = () => undefined;
+export const getBooleanFromEnv = () => false;
+export const getStringListFromEnv = () => undefined;
+`;
+
 /** Part name to source path, read from the literal table of `src/load.ts`. */
 export function readParts(): Record<string, string> {
   const text = readFileSync(loader, 'utf8');
@@ -68,6 +81,7 @@ const plugin = {
     return null;
   },
   load(id: string) {
+    if (officialEnvironment.test(id)) return emptyEnvironment;
     return id === '\0absent' ? 'module.exports = { registerInstrumentations() {} };' : null;
   },
   renderChunk(code: string, { fileName }: { fileName: string }) {
