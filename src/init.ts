@@ -26,7 +26,7 @@ import { startObservations } from './metrics/instruments.ts';
 import type { OfficialParts } from './official.ts';
 import { claimRegistry, followHolder, heldGlobals } from './registry.ts';
 import { shared } from './slot.ts';
-import type { InitOptions, Sonde, Status } from './sonde.ts';
+import type { EndOptions, InitOptions, Sonde, Status } from './sonde.ts';
 import type { RunningSdk } from './traces/sdk.ts';
 import { VERSION } from './version.ts';
 
@@ -218,12 +218,24 @@ interface Workings {
   stop(timeoutMillis: number): Promise<void>;
 }
 
+const longestTimer = 2 ** 31 - 1;
+
+function millisOf(options: EndOptions | undefined): number {
+  try {
+    const millis = options?.timeoutMillis;
+    return typeof millis === 'number' && millis >= 0 ? Math.min(millis, longestTimer) : defaultTimeoutMillis;
+  } catch {
+    return defaultTimeoutMillis;
+  }
+}
+
 /** What the app holds: nothing in it throws or rejects, and every wait has an end. */
 function handle({ mode, report, flush, stop }: Workings): Sonde {
   let stopping: Promise<void> | undefined;
   const sonde: Sonde = {
-    forceFlush: ({ timeoutMillis = defaultTimeoutMillis } = {}) => within(timeoutMillis, flush()),
-    shutdown({ timeoutMillis = defaultTimeoutMillis } = {}) {
+    forceFlush: (options) => within(millisOf(options), flush()),
+    shutdown(options) {
+      const timeoutMillis = millisOf(options);
       stopping ??= within(timeoutMillis, stop(timeoutMillis));
       return stopping;
     },

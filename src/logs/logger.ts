@@ -2,6 +2,7 @@
 import { activeContext } from '../context/context.ts';
 import { stampOf } from '../context/correlation.ts';
 import { diagnostics } from '../diagnostics.ts';
+import { nameText } from '../processing/name-text.ts';
 import { shared } from '../slot.ts';
 import { type Call, callStack, type Fields, understand } from './call.ts';
 import { awaitInit } from './early.ts';
@@ -153,7 +154,8 @@ class SondeLogger implements Logger {
   event(name: string, fields?: Fields | LazyFields): void {
     if (this.#node.threshold > severity.INFO) return;
     const call = understood([{}, fields], undefined);
-    this.#send('INFO', { ...call, message: String(name) }, String(name));
+    const text = nameText(name);
+    this.#send('INFO', { ...call, message: text }, text);
   }
 
   with(fields: Fields): Logger {
@@ -250,7 +252,7 @@ function boundTo(before: Fields | undefined, fields: Fields): Fields | undefined
 }
 
 function unknownLevel(level: unknown): number {
-  const told = String(level).slice(0, 40);
+  const told = nameText(level, 40);
   diagnostics.warnOnce(`logs.level.${told}`, 'SONDE_ERR_LOGGER', `"${told}" is not a level; INFO was used.`);
   return severity.INFO;
 }
@@ -287,8 +289,12 @@ export function getLogger(name: string | ModuleLike = ''): Logger {
  */
 export function setLevel(name: string, level: Level | 'off' | undefined): void {
   if (setLevelOf(name, level)) return;
-  const told = String(level).slice(0, 40);
-  diagnostics.warnOnce(`logs.level.${told}`, 'SONDE_ERR_LOGGER', `"${told}" is not a level of "${name}".`);
+  const told = nameText(level, 40);
+  diagnostics.warnOnce(
+    `logs.level.${told}`,
+    'SONDE_ERR_LOGGER',
+    `"${told}" is not a level of "${nameText(name, 200)}".`,
+  );
 }
 
 function nameOf(name: unknown): string {

@@ -10,6 +10,10 @@ import {
   metrics,
   type ObservableCallback,
 } from '@opentelemetry/api';
+import { usableAttributes } from '../context/attributes.ts';
+import { diagnostics } from '../diagnostics.ts';
+import { safeText } from '../processing/limits.ts';
+import { nameText } from '../processing/name-text.ts';
 import { shared } from '../slot.ts';
 import { VERSION } from '../version.ts';
 
@@ -27,27 +31,80 @@ function following<T>(make: (meter: Meter) => T): () => T {
   };
 }
 
+/** Makes an instrument; options that cannot be read are none. */
+function made<T>(name: unknown, options: unknown, make: (name: string, options?: MetricOptions) => T): T {
+  try {
+    return make(nameText(name), options as MetricOptions);
+  } catch {
+    return make(nameText(name));
+  }
+}
+
+/** One value into its series. One that is no finite number would spoil the sum of all the others there. */
+function measure(value: unknown, attributes: unknown, take: (attributes?: Attributes) => void): void {
+  if (typeof value !== 'number' || !Number.isFinite(value)) {
+    diagnostics.debug('A measured value was left out: it is no finite number.');
+    return;
+  }
+  take(isPlain(attributes) ? (attributes as Attributes) : shortened(usableAttributes(attributes)));
+}
+
+/** A series is kept and sent for as long as the process lives, so its attributes are few and short. */
+const mostNames = 128;
+const longestText = 1_024;
+
+/** Whether the attributes can be taken as they are: nearly all can, and are not copied. */
+function isPlain(attributes: unknown): boolean {
+  if (attributes === undefined) return true;
+  try {
+    const values = Object.values(attributes as object);
+    return values.length <= mostNames && values.every(isShort);
+  } catch {
+    return false;
+  }
+}
+
+function isShort(value: unknown): boolean {
+  return typeof value === 'string'
+    ? value.length <= longestText
+    : typeof value === 'number' || typeof value === 'boolean';
+}
+
+function shortened(attributes: Attributes): Attributes {
+  const entries = Object.entries(attributes).slice(0, mostNames);
+  return Object.fromEntries(
+    entries.map(([name, value]) => [name, typeof value === 'string' ? safeText(value, longestText) : value]),
+  );
+}
+
 /**
- * A value that only grows.
+ * A value that only grows. What is no finite number is not counted.
  * @example counter('orders.created', { unit: '{order}' }).add(1, { channel: 'web' });
  */
 export function counter(name: string, options?: MetricOptions): Counter {
-  const current = following((meter) => meter.createCounter(name, options));
+  const current = following((meter) => made(name, options, (...given) => meter.createCounter(...given)));
   return {
-    add: (value: number, attributes?: Attributes, context?) => current().add(value, attributes, context),
+    add: (value, attributes, context) =>
+      measure(value, attributes, (usable) => current().add(value, usable, context)),
   };
 }
 
 /** A distribution of values. Give `unit: 's'` for durations, as the semantic conventions do. */
 export function histogram(name: string, options?: MetricOptions): Histogram {
-  const current = following((meter) => meter.createHistogram(name, options));
-  return { record: (value, attributes, context) => current().record(value, attributes, context) };
+  const current = following((meter) => made(name, options, (...given) => meter.createHistogram(...given)));
+  return {
+    record: (value, attributes, context) =>
+      measure(value, attributes, (usable) => current().record(value, usable, context)),
+  };
 }
 
 /** A value that goes up and down, told when it changes. */
 export function gauge(name: string, options?: MetricOptions): Gauge {
-  const current = following((meter) => meter.createGauge(name, options));
-  return { record: (value, attributes, context) => current().record(value, attributes, context) };
+  const current = following((meter) => made(name, options, (...given) => meter.createGauge(...given)));
+  return {
+    record: (value, attributes, context) =>
+      measure(value, attributes, (usable) => current().record(value, usable, context)),
+  };
 }
 
 type Observation = (meter: Meter) => void;
@@ -58,8 +115,16 @@ const waiting = shared<Set<Observation>>('observations', () => new Set());
  * @example observe('queue.depth', (result) => result.observe(queue.length));
  */
 export function observe(name: string, callback: ObservableCallback, options?: MetricOptions): void {
+  if (typeof callback !== 'function') {
+    diagnostics.debug('observe() was called without a function to ask.');
+    return;
+  }
+  const ask: ObservableCallback = (result) =>
+    callback({
+      observe: (value, attributes) => measure(value, attributes, (usable) => result.observe(value, usable)),
+    });
   const observation: Observation = (meter) =>
-    meter.createObservableGauge(name, options).addCallback(callback);
+    made(name, options, (...given) => meter.createObservableGauge(...given)).addCallback(ask);
   waiting.add(observation);
   observation(metrics.getMeter('sonde.app', VERSION));
 }

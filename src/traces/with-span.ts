@@ -1,6 +1,9 @@
 /** Spans in the app's own code. */
 import { type Attributes, type Span, SpanStatusCode, trace } from '@opentelemetry/api';
+import { usableAttributes } from '../context/attributes.ts';
 import { activeContext, runIn } from '../context/context.ts';
+import { diagnostics } from '../diagnostics.ts';
+import { nameText } from '../processing/name-text.ts';
 import { VERSION } from '../version.ts';
 
 /** One error object is one exception in its trace, whoever sees it first. */
@@ -21,10 +24,14 @@ export function withSpan<T>(
   second: Attributes | ((span: Span) => T),
   third?: (span: Span) => T,
 ): T {
-  const fn = (typeof second === 'function' ? second : third) as (span: Span) => T;
-  const attributes = typeof second === 'function' ? undefined : second;
+  const fn = (typeof third === 'function' ? third : second) as (span: Span) => T;
+  if (typeof fn !== 'function') {
+    diagnostics.debug('withSpan() was called without a function to run.');
+    return undefined as T;
+  }
+  const attributes = fn === second ? undefined : usableAttributes(second);
   const parent = activeContext();
-  const span = trace.getTracer('sonde', VERSION).startSpan(String(name), { attributes }, parent);
+  const span = trace.getTracer('sonde', VERSION).startSpan(nameText(name), { attributes }, parent);
   return runIn(trace.setSpan(parent, span), () => settle(span, fn));
 }
 
