@@ -108,8 +108,9 @@ class FetchExchange {
 
   private inject(): void {
     const { request } = this;
-    propagation().injectRequest(this.place.address, this.spanContext, (name, value) => {
-      if (!isSet(request.headers, name) && headerLine(name, value) !== '') request.addHeader(name, value);
+    const has = (lowerName: string) => isSet(request.headers, lowerName);
+    propagation().injectRequest(this.place.address, this.spanContext, has, (name, value) => {
+      if (headerLine(name, value) !== '') request.addHeader(name, value);
     });
   }
 
@@ -164,10 +165,9 @@ class FetchExchange {
   }
 }
 
-function isSet(headers: readonly unknown[] | string, name: string): boolean {
-  if (typeof headers === 'string')
-    return `\r\n${headers}`.toLowerCase().includes(`\r\n${name.toLowerCase()}:`);
-  return carries(headers, name.toLowerCase());
+function isSet(headers: readonly unknown[] | string, lowerName: string): boolean {
+  if (typeof headers === 'string') return `\r\n${headers}`.toLowerCase().includes(`\r\n${lowerName}:`);
+  return carries(headers, lowerName);
 }
 
 type Message = { readonly request: FetchRequest };

@@ -76,8 +76,9 @@ class ClientExchange implements Exchange {
   /** What this request carries onward, as header lines. */
   headerLines(headers: unknown): string {
     let lines = '';
-    propagation().injectRequest(this.request.host, this.spanContext, (name, value) => {
-      if (!carries(headers, name.toLowerCase())) lines += headerLine(name, value);
+    const has = (lowerName: string) => carries(headers, lowerName);
+    propagation().injectRequest(this.request.host, this.spanContext, has, (name, value) => {
+      lines += headerLine(name, value);
     });
     return lines;
   }

@@ -33,9 +33,10 @@ export interface Propagation {
   extractRequest(headers: IncomingHttpHeaders): Incoming;
   /**
    * Writes what a request to `host` (with or without port) is to carry: trace headers always, the correlation id
-   * and baggage where the host is trusted with them. Whether the app has set a header already is for `set` to see.
+   * and baggage where the host is trusted with them, unless `has` tells that the app has set the header itself: for
+   * the correlation id under any name (lower case) of the list, or the callee would believe ours over the app's.
    */
-  injectRequest(host: string, context: Context, set: WriteHeader): void;
+  injectRequest(host: string, context: Context, has: HasHeader, set: WriteHeader): void;
   /** A fresh correlation id; `undefined` when the trace id stands for it (generator `trace`). */
   newCorrelationId(): string | undefined;
   /** For OpenTelemetry's API. It knows no host, so it writes everything: for messages, not for strangers. */
@@ -45,6 +46,9 @@ export interface Propagation {
   /** The context of a message's sender, begun at the root as a unit of work of its own. */
   extract(carrier: unknown): Context;
 }
+
+/** Whether the app has set a header of this lower-case name. */
+export type HasHeader = (lowerName: string) => boolean;
 
 type PropagationConfig = Pick<Config, 'propagators' | 'correlation'>;
 
@@ -162,8 +166,14 @@ export function createPropagation(config: PropagationConfig): Propagation {
     newCorrelationId: plan.newCorrelationId,
     textMap: textMapOf(plan),
     extractRequest: (headers) => extractRequest(plan, headers),
-    injectRequest(host, context, set) {
-      if (injectTrace(plan, context, set) && isTrusted(host)) injectPrivate(plan, context, set, set);
+    injectRequest(host, context, has, set) {
+      const add: WriteHeader = (name, value) => {
+        if (!has(name.toLowerCase())) set(name, value);
+      };
+      const addId: WriteHeader = (name, value) => {
+        if (!plan.lowerNames.some(has)) add(name, value);
+      };
+      if (injectTrace(plan, context, add) && isTrusted(host)) injectPrivate(plan, context, add, addId);
     },
     inject: (carrier, context) => injectMessage(plan, context, carrier),
     extract: (carrier) => extractUnit(plan, rootContext, (name) => readCarrier(carrier, name)),

@@ -38,9 +38,15 @@ function serving(headers: Record<string, string>, using = plain, traceFlags = 1)
   });
 }
 
-function sent(context: Context, host = 'payments', using = plain): Record<string, string> {
+function sent(
+  context: Context,
+  host = 'payments',
+  using = plain,
+  own: readonly string[] = [],
+): Record<string, string> {
   const headers: Record<string, string> = {};
-  using.injectRequest(host, context, (name, value) => {
+  const has = (lowerName: string) => own.includes(lowerName);
+  using.injectRequest(host, context, has, (name, value) => {
     headers[name] = value;
   });
   return headers;
@@ -133,6 +139,19 @@ describe('propagation', () => {
   });
 
   describe('a request goes out', () => {
+    it('adds no id of its own when the app has set one under any name of the list (A27)', () => {
+      const context = serving({ traceparent: parent, 'x-correlation-id': 'ours' });
+      expect(sent(context)).to.include({ 'X-Correlation-ID': 'ours' });
+      for (const own of ['x-correlation-id', 'x-request-id']) {
+        expect(sent(context, 'payments', plain, [own])).to.not.have.property('X-Correlation-ID');
+      }
+    });
+
+    it('keeps a traceparent that the app has set', () => {
+      const context = serving({ traceparent: parent });
+      expect(sent(context, 'payments', plain, ['traceparent'])).to.not.have.property('traceparent');
+    });
+
     it('carries the current span, the list of vendors and the correlation id to a trusted host (A27)', () => {
       const context = serving({
         traceparent: parent,
