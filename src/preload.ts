@@ -1,17 +1,32 @@
 /** Whether this process is one to observe. Loads nothing of the core until that is known. */
 import fs from 'node:fs';
+import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
 import { environment } from './config/env.ts';
 import { load } from './load.ts';
-import { isTool } from './rollout.ts';
+import { isInline, isMeant, isTool, isToolRun } from './rollout.ts';
 
-/** A machine-wide NODE_OPTIONS also reaches npm and its like; a flag on the command line is meant. */
+/** Under this name a worker thread finds whether its process is left alone; its own script says nothing. */
+const leftAlone = 'sonde.left-alone';
+
+/**
+ * A machine-wide NODE_OPTIONS also reaches npm and its like, and one-liners whose output a shell script reads; a flag
+ * on the command line is meant.
+ */
 function isLeftAlone(): boolean {
-  if (process.execArgv.some((flag) => flag.includes('sonde'))) return false;
-  const script = process.argv[1] ?? '';
-  const real = fs.existsSync(script) ? fs.realpathSync(script) : script;
-  return isTool(real, process.argv[2]) && !/^(?:1|true)$/i.test(environment().SONDE_FORCE ?? '');
+  const { argv, execArgv } = process;
+  const { NODE_TEST_CONTEXT, SONDE_FORCE } = environment();
+  if (/^(?:1|true)$/i.test(SONDE_FORCE ?? '')) return false;
+  if (isToolRun(execArgv, NODE_TEST_CONTEXT !== undefined)) return true;
+  if (isMeant(execArgv)) return false;
+  return isInline(argv[1], execArgv) || isTool(realPath(argv[1]!), argv[2]);
+}
+
+function realPath(script: string): string {
+  return fs.existsSync(script) ? fs.realpathSync(script) : script;
 }
 
 export function preload(): void {
-  if (!isLeftAlone()) load<typeof import('./start.ts')>('start').start();
+  const isOut = isMainThread ? isLeftAlone() : getEnvironmentData(leftAlone) === true;
+  if (isOut) setEnvironmentData(leftAlone, true);
+  else load<typeof import('./start.ts')>('start').start();
 }

@@ -10,6 +10,7 @@ interface Tool {
   readonly command?: RegExp;
 }
 
+/** Also those that only start the app in a process of its own, and the helpers that build and test tools start. */
 const packages = [
   'npm',
   'npx',
@@ -38,12 +39,30 @@ const packages = [
   'nx',
   'concurrently',
   'npm-run-all',
+  'npm-run-all2',
+  'cross-env',
+  'dotenv-cli',
+  'tsx',
+  'ts-node-dev',
+  'tsc-watch',
+  '@nestjs/cli',
+  '@swc/cli',
+  '@babel/cli',
+  'tsup',
+  'nyc',
+  'c8',
+  'prettier',
+  'rimraf',
+  'husky',
+  'lint-staged',
 ];
 
 const tools: readonly Tool[] = [
   { path: new RegExp(`[\\\\/]node_modules[\\\\/](?:${packages.join('|')})[\\\\/]`) },
   { path: /[\\/](?:npm-cli|npx-cli|pnpm|yarn|yarnpkg|corepack)\.[cm]?js$/ },
   { path: /[\\/]\.yarn[\\/]releases[\\/]/ },
+  // jest, webpack's minifiers and `next build` share their work out to these.
+  { path: /[\\/]jest-worker[\\/]/ },
   { path: /[\\/]node_modules[\\/]next[\\/]/, command: /^(?:build|lint|telemetry)$/ },
   { path: /[\\/]node_modules[\\/]vite[\\/]/, command: /^(?:build|optimize)$/ },
   { path: /[\\/]node_modules[\\/]pm2[\\/](?:bin|lib[\\/](?:binaries|Daemon))/ },
@@ -52,4 +71,33 @@ const tools: readonly Tool[] = [
 /** Whether the process with this main script (a real path) and first argument is a tool rather than an app. */
 export function isTool(script: string, command: string | undefined): boolean {
   return tools.some((tool) => tool.path.test(script) && (tool.command?.test(command ?? '') ?? true));
+}
+
+/** Node.js's own test runner; each test file gets a process of its own, which is one to observe. */
+const runsTests = /^--test(?:=|$)/;
+const inOneProcess = /^--(?:experimental-)?test-isolation=none$/;
+const checksSyntax = /^(?:-c|--check)$/;
+const inlineCode = /^(?:-e|-p|-pe|--eval|--print)(?:=|$)/;
+
+/** Whether these flags of Node.js make it a tool itself. */
+export function isToolRun(flags: readonly string[], isTestFile: boolean): boolean {
+  if (flags.some((flag) => checksSyntax.test(flag))) return true;
+  return (
+    !isTestFile &&
+    flags.some((flag) => runsTests.test(flag)) &&
+    !flags.some((flag) => inOneProcess.test(flag))
+  );
+}
+
+/** Whether what runs is no script: `node -e`, `node -` and the prompt. */
+export function isInline(script: string | undefined, flags: readonly string[]): boolean {
+  return script === undefined || script === '-' || flags.some((flag) => inlineCode.test(flag));
+}
+
+/** Whether these flags of Node.js preload Sonde: who typed that meant this very process. */
+export function isMeant(flags: readonly string[]): boolean {
+  return flags.some((flag, at) => {
+    const [name = '', value = flags[at + 1] ?? ''] = flag.split('=', 2);
+    return /^(?:-r|--require|--import)$/.test(name) && value.includes('sonde');
+  });
 }

@@ -2,18 +2,15 @@
 import fs from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
+import { isInline } from '../rollout.ts';
 import type { Env } from './env.ts';
 
 /** Under this name a worker thread finds its process's main script; its own `argv` names the worker's file. */
 const inherited = 'sonde.main-script';
 
-function isGivenInline(): boolean {
-  return process.execArgv.some((flag) => /^(?:-e|-p|-pe|--eval|--print)(?:=|$)/.test(flag));
-}
-
 function ofThisThread(env: Env): string | undefined {
   const script = process.argv[1];
-  if (script === undefined || script === '-' || isGivenInline()) return undefined;
+  if (script === undefined || isInline(script, process.execArgv)) return undefined;
   // pm2 starts apps through a script of its own and tells them the real one.
   const isContainer = /^ProcessContainer/.test(basename(script));
   return realPath((isContainer && env.pm_exec_path) || script);

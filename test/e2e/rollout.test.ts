@@ -142,6 +142,55 @@ for (const node of nodeVersions()) {
       remove(tool);
     });
 
+    it('adds nothing to the output of a one-liner that a script reads', async () => {
+      for (const flag of ['--print', '--eval']) {
+        const sink = await startSink();
+        const text = flag === '--print' ? "'v1'" : "console.log('v1')";
+        const ended = await runNode([flag, text], { node: node.path, env: machineWide(sink, node) });
+        await sink.close();
+        expect(ended).to.include({ code: 0, stdout: 'v1\n', stderr: '' });
+        expect(sink.requests).to.deep.equal([]);
+      }
+    });
+
+    it('observes what node --test runs, not the runner', async () => {
+      const tests = folderOf({
+        'package.json': '{"name":"tested","version":"1.0.0"}',
+        'one.test.cjs': "require('node:test').test('works', () => {});",
+      });
+      const sink = await startSink();
+      const ended = await runNode(['--test'], { node: node.path, cwd: tests, env: machineWide(sink, node) });
+      await sink.close();
+      remove(tests);
+      expect(ended.stdout).to.match(/pass 1/);
+      expect(ended).to.include({ code: 0, stderr: '' });
+      expect(resourceValues(sink, 'service.name')).to.deep.equal(['tested']);
+      expect(resourceValues(sink, 'service.instance.id')).to.have.length(1);
+    });
+
+    it('leaves the worker threads of a tool alone, and observes those of an app', async () => {
+      const script = (tool: string) => ({
+        [`${tool}/package.json`]: `{"name":"${tool}"}`,
+        [`${tool}/main.cjs`]: "new (require('node:worker_threads').Worker)(process.argv[2]);",
+        'helper/thread.cjs': "console.log('thread');",
+      });
+      for (const [folderName, instances] of [
+        ['node_modules/rollup', 0],
+        ['app', 2],
+      ] as const) {
+        const place = folderOf(script(folderName));
+        const sink = await startSink();
+        const ended = await runNode([join(place, folderName, 'main.cjs'), join(place, 'helper/thread.cjs')], {
+          node: node.path,
+          env: machineWide(sink, node),
+        });
+        await sink.close();
+        remove(place);
+        expect(ended.code, ended.stderr).to.equal(0);
+        expect(resourceValues(sink, 'service.instance.id')).to.have.length(instances);
+      }
+    });
+
     it('lets nodemon restart the app when a file changes', async () => {
       const watched = folderOf({
         'package.json': '{"name":"watched","version":"1.0.0"}',
