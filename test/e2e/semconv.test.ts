@@ -1,0 +1,175 @@
+/** Every name that Sonde emits by itself is one of OpenTelemetry's semantic conventions, or listed here with its reason. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import * as stable from '@opentelemetry/semantic-conventions';
+import * as incubating from '@opentelemetry/semantic-conventions/incubating';
+import { expect } from 'chai';
+import { type Ended, runNode } from '../support/child.ts';
+import { nodeVersions } from '../support/nodes.ts';
+import { type OtlpSink, startSink } from '../support/otlp-sink.ts';
+import { requirePostgres } from '../support/services.ts';
+import { appFolder } from '../support/tarball.ts';
+
+const constants: [string, unknown][] = [...Object.entries(stable), ...Object.entries(incubating)];
+const valuesOf = (prefix: string) =>
+  new Set(constants.filter(([name]) => name.startsWith(prefix)).map(([, value]) => String(value)));
+
+const attributeNames = valuesOf('ATTR_');
+const metricNames = valuesOf('METRIC_');
+
+/** Constants that the package's own declarations mark as deprecated. */
+function deprecatedValues(): Set<string> {
+  const folder = dirname(createRequire(import.meta.url).resolve('@opentelemetry/semantic-conventions'));
+  const texts = ['stable', 'experimental'].flatMap((kind) =>
+    ['attributes', 'metrics'].map((what) => readFileSync(join(folder, `${kind}_${what}.d.mts`), 'utf8')),
+  );
+  const found = texts
+    .join('\n')
+    .matchAll(/@deprecated(?:(?!\*\/)[\s\S])*\*\/\s*declare const \w+: "([^"]+)"/g);
+  return new Set([...found].map(([, value]) => value!));
+}
+
+/** Names of Sonde's own, which the conventions have no word for. */
+const ownNames: Record<string, string> = {
+  correlation_id: 'the id that joins the telemetry of one unit of work (A27)',
+};
+
+/** The conventions' units are not part of the package. */
+const units: Record<string, string> = {
+  'http.server.request.duration': 's',
+  'http.client.request.duration': 's',
+  'db.client.operation.duration': 's',
+  'nodejs.eventloop.delay.min': 's',
+  'nodejs.eventloop.delay.max': 's',
+  'nodejs.eventloop.delay.mean': 's',
+  'nodejs.eventloop.delay.stddev': 's',
+  'nodejs.eventloop.delay.p50': 's',
+  'nodejs.eventloop.delay.p90': 's',
+  'nodejs.eventloop.delay.p99': 's',
+  'nodejs.eventloop.utilization': '1',
+  'v8js.gc.duration': 's',
+  'v8js.memory.heap.used': 'By',
+  'v8js.memory.heap.space.size': 'By',
+  'v8js.memory.heap.space.available_size': 'By',
+  'v8js.memory.heap.space.physical_size': 'By',
+};
+
+const kinds: Record<string, string> = {
+  'nodejs.eventloop': 'gauge',
+  'v8js.memory': 'sum',
+  'v8js.gc.duration': 'histogram',
+  'http.server.request.duration': 'histogram',
+  'http.client.request.duration': 'histogram',
+  'db.client.operation.duration': 'histogram',
+};
+
+/** What the app itself has given. */
+const ofTheApp = new Set(['user.id', 'order.id']);
+
+function unknownNames(
+  attributes: readonly Record<string, unknown>[],
+  but: ReadonlySet<string> = ofTheApp,
+): string[] {
+  const names = new Set(attributes.flatMap((each) => Object.keys(each)));
+  return [...names]
+    .filter((name) => !attributeNames.has(name) && !but.has(name) && !(name in ownNames))
+    .sort();
+}
+
+for (const node of nodeVersions()) {
+  describe(`semantic conventions (Node ${node.name})`, function () {
+    this.timeout(60_000);
+    let ended: Ended;
+    let sink: OtlpSink;
+
+    before(async function () {
+      await requirePostgres(this);
+      sink = await startSink();
+      ended = await runNode(['--expose-gc', '--no-warnings', '--import', 'sonde/register', 'app.mjs'], {
+        cwd: appFolder(['pg'], join(import.meta.dirname, 'apps/semconv')),
+        node: node.path,
+        env: { OTEL_EXPORTER_OTLP_ENDPOINT: sink.httpUrl, OTEL_SERVICE_NAME: 'shop' },
+      });
+      await sink.close();
+    });
+
+    it('are met in an app that shows all of it: HTTP in and out, two databases, errors', () => {
+      expect(ended).to.include({ code: 0, signal: null, stderr: '' });
+      const spans = sink.spans();
+      const systems = new Set(spans.map((span) => span.attributes['db.system.name']).filter(Boolean));
+      expect([...systems].sort()).to.deep.equal(['postgresql', 'sqlite']);
+      expect(new Set(spans.map((span) => span.kind))).to.deep.equal(new Set([1, 2, 3]));
+      expect(spans.filter((span) => span.attributes['error.type'] !== undefined).length).to.be.greaterThan(5);
+    });
+
+    it('know every attribute of spans, their events and links', () => {
+      const spans = sink.spans();
+      expect(unknownNames(spans.map((span) => span.attributes))).to.deep.equal([]);
+      expect(
+        unknownNames(spans.flatMap((span) => span.events.map((event) => event.attributes))),
+      ).to.deep.equal([]);
+    });
+
+    it('know every attribute of log records that is not of the app', () => {
+      const own = sink.logs();
+      const records = own.filter((log) => log.scope === 'semconv');
+      expect(records.map((log) => log.eventName).filter(Boolean)).to.deep.equal(['order_created']);
+      expect(unknownNames(records.map((log) => log.attributes))).to.deep.equal([]);
+    });
+
+    it('know every attribute of the resource', () => {
+      const resources = [...sink.spans(), ...sink.logs(), ...sink.metrics()].map((item) => item.resource);
+      expect(unknownNames(resources, new Set())).to.deep.equal([]);
+      expect(resources[0]).to.include({
+        'service.name': 'shop',
+        'telemetry.sdk.language': 'nodejs',
+        'telemetry.sdk.name': 'opentelemetry',
+        'telemetry.distro.name': 'sonde',
+      });
+      expect(resources[0]).to.not.have.any.keys(
+        'process.command_args',
+        'process.command_line',
+        'process.owner',
+      );
+    });
+
+    it('know every metric, its unit, its kind and its attributes', () => {
+      const metrics = sink.metrics();
+      const names = [...new Set(metrics.map((metric) => metric.name))].sort();
+      expect(names).to.deep.equal(Object.keys(units).sort());
+      expect(names.filter((name) => !metricNames.has(name))).to.deep.equal([]);
+      for (const { name, unit, kind, points } of metrics) {
+        expect(unit, name).to.equal(units[name]);
+        const prefix = Object.keys(kinds).find((each) => name.startsWith(each))!;
+        expect(kind, name).to.equal(kinds[prefix]);
+        expect(
+          unknownNames(
+            points.map((point) => point.attributes),
+            new Set(),
+          ),
+          name,
+        ).to.deep.equal([]);
+      }
+    });
+
+    it('keep ids of requests out of the attributes of metrics', () => {
+      const points = sink.metrics().flatMap((metric) => metric.points);
+      for (const { attributes } of points)
+        expect(attributes).to.not.have.any.keys('correlation_id', 'user.id');
+    });
+
+    it('have deprecated nothing of it', () => {
+      const deprecated = deprecatedValues();
+      expect(deprecated.has('http.method')).to.equal(true);
+      const items = [...sink.spans(), ...sink.logs()];
+      const names = new Set([
+        ...items.flatMap((item) => [...Object.keys(item.attributes), ...Object.keys(item.resource)]),
+        ...sink
+          .metrics()
+          .flatMap((m) => [m.name, ...m.points.flatMap((point) => Object.keys(point.attributes))]),
+      ]);
+      expect([...names].filter((name) => deprecated.has(name))).to.deep.equal([]);
+    });
+  });
+}
