@@ -40,7 +40,7 @@ export const getStringListFromEnv = () => undefined;
 `;
 
 /** Part name to source path, read from the literal table of `src/load.ts`. */
-export function readParts(): Record<string, string> {
+function readParts(): Record<string, string> {
   const text = readFileSync(loader, 'utf8');
   const rows = [...text.matchAll(/^ {2}(\w+): '(\..+\.ts)',$/gm)];
   return Object.fromEntries(rows.map((row) => [row[1]!, row[2]!]));

@@ -39,12 +39,14 @@ function installedCopy(): Copy | undefined {
   }
 }
 
+/** The newest of those that are loaded: an older one takes what a newer registers, never the other way round. */
 function loadedCopy(): Copy | undefined {
   try {
-    const file = Object.keys(require.cache).find(
-      (name) => name.includes(folder) && /index\.c?js$/.test(name),
+    const files = Object.keys(require.cache).filter(
+      (name) => name.includes(folder) && /index\.c?js$/.test(name.slice(name.lastIndexOf(folder))),
     );
-    return file === undefined ? undefined : copyAt(file);
+    const copies = files.map(copyAt).filter((copy) => copy !== undefined);
+    return copies.sort((a, b) => compareVersions(b.version, a.version))[0];
   } catch {
     return undefined;
   }

@@ -22,9 +22,12 @@ export function heldGlobals(): GlobalName[] {
   return registry === undefined ? [] : names.filter((name) => registry[name] !== undefined);
 }
 
-/** Another SDK was there first: from now on its context counts. Said once, with its name. */
+/**
+ * Another SDK was there first: from now on its context counts, unless it brought none (an app that has set a meter
+ * provider and nothing else). Said once, with its name.
+ */
 export function followHolder(): void {
-  followForeignContext();
+  if (heldGlobals().includes('context')) followForeignContext();
   diagnostics.warnOnce(
     'foreign-before',
     'SONDE_ERR_FOREIGN_SDK',

@@ -7,7 +7,6 @@ import { runNode } from '../support/child.ts';
 import { startSink } from '../support/otlp-sink.ts';
 import { appFolder } from '../support/tarball.ts';
 
-const root = join(import.meta.dirname, '../..');
 const require = createRequire(import.meta.url);
 
 /** NodeSDK as an app sets it up, with its spans on stdout, so that a span sent twice would be seen. */
@@ -58,21 +57,22 @@ function useCopy(folder: string, source: string, version?: string): void {
 }
 
 const api110 = dirname(dirname(require.resolve('@opentelemetry/api')));
-const api19 = join(root, 'node_modules/opentelemetry-api-1.9');
+const api19 = join(require.resolve('opentelemetry-api-1.9'), '../../..');
 
 describe('beside another SDK', function () {
   this.timeout(30_000);
 
   async function run(
     script: string,
-    options: { preload?: boolean; prepare?: (folder: string) => void } = {},
+    options: { preload?: boolean; prepare?: (folder: string) => void; file?: string } = {},
   ) {
     const folder = appFolder(['@opentelemetry/sdk-node']);
     options.prepare?.(folder);
-    writeFileSync(join(folder, 'app.cjs'), script);
+    const { file = 'app.cjs' } = options;
+    writeFileSync(join(folder, file), script);
     const sink = await startSink();
     const preload = options.preload === false ? [] : ['--require', 'sonde/register'];
-    const ended = await runNode([...preload, 'app.cjs'], {
+    const ended = await runNode([...preload, file], {
       cwd: folder,
       env: { OTEL_EXPORTER_OTLP_ENDPOINT: sink.httpUrl },
     });
@@ -91,6 +91,43 @@ describe('beside another SDK', function () {
     expect(sink.spans()).to.deep.equal([]);
     expect(ended.stderr.trim().split('\n')).to.have.length(1);
     expect(ended.stderr).to.contain('@opentelemetry/sdk-node').and.to.contain('SONDE_ERR_FOREIGN_SDK');
+  });
+
+  it('names an SDK of an ES module app by what it registered', async () => {
+    const script = `
+      import { NodeSDK } from '@opentelemetry/sdk-node';
+      import { context, trace } from '@opentelemetry/api';
+      import { getLogger, init } from 'sonde';
+      const none = async () => {};
+      const processor = { onStart() {}, onEnd() {}, forceFlush: none, shutdown: none };
+      new NodeSDK({ spanProcessors: [processor], metricReaders: [], logRecordProcessors: [], autoDetectResources: false }).start();
+      init();
+      const { traceId } = trace.getTracer('app').startActiveSpan('work', (span) => {
+        getLogger('app').info('inside');
+        return span.spanContext();
+      });
+      console.log(JSON.stringify({ foreign: 'work', traceId }));`;
+    const { ended, sink, inside, foreign } = await run(script, { preload: false, file: 'app.mjs' });
+    expect(ended.code, ended.stderr).to.equal(0);
+    expect(inside?.trace_id).to.equal(foreign[0]!.traceId);
+    expect(sink.spans()).to.deep.equal([]);
+    expect(ended.stderr.trim().split('\n')).to.have.length(1);
+    expect(ended.stderr).to.match(/TracerProvider|ContextManager/);
+  });
+
+  it('keeps its own context beside an app that has registered metrics alone', async () => {
+    const script = `
+      const { metrics, createNoopMeter } = require('@opentelemetry/api');
+      metrics.setGlobalMeterProvider(new (class AppMeters { getMeter() { return createNoopMeter(); } })());
+      const { init, getLogger, withContext } = require('sonde');
+      init();
+      withContext({ 'user.id': 'ada' }, async () => { await null; getLogger('app').info('inside'); });`;
+    const { ended, sink, inside } = await run(script, { preload: false });
+    expect(ended.code, ended.stderr).to.equal(0);
+    expect(inside).to.include({ 'user.id': 'ada' });
+    expect(sink.requests).to.deep.equal([]);
+    expect(ended.stderr.trim().split('\n')).to.have.length(1);
+    expect(ended.stderr).to.contain('AppMeters');
   });
 
   it('refuses an SDK that starts later, with its name and the file that started it in one line', async () => {
