@@ -239,6 +239,7 @@ function anyValue(value: unknown): Json {
 
 function composite(value: object): Json {
   if (value instanceof Uint8Array) return { bytesValue: Buffer.from(value).toString('base64') };
-  if (Array.isArray(value)) return { arrayValue: { values: value.map(anyValue) } };
+  // Not `map`, which leaves holes as they are: `null` in JSON, for which a receiver refuses the whole request.
+  if (Array.isArray(value)) return { arrayValue: { values: Array.from(value, anyValue) } };
   return { kvlistValue: { values: keyValues(value) } };
 }
