@@ -13,7 +13,7 @@ import { readStatusMessage } from './protobuf.ts';
 import type { Reply, Transport } from './transport.ts';
 
 /** As the OTLP specification wants it. */
-export const userAgent: string = `Sonde-OTLP-Exporter-JavaScript/${VERSION}`;
+const userAgent = `Sonde-OTLP-Exporter-JavaScript/${VERSION}`;
 
 /** A connection being opened is the one thing that holds the process, so it gets less than an attempt. */
 const connectMillis = 3000;

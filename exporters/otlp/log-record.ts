@@ -94,7 +94,7 @@ function toReadableLog(
 }
 
 /** Epoch milliseconds as seconds and nanoseconds; the present where it is no time at all. */
-export function hrTimeOf(millis: number): HrTime {
+function hrTimeOf(millis: number): HrTime {
   const time = Number.isFinite(millis) && millis >= 0 ? millis : Date.now();
   const seconds = Math.floor(time / 1000);
   return [seconds, Math.min(Math.round((time - seconds * 1000) * 1e6), 999_999_999)];

@@ -22,7 +22,7 @@ function distance(a: string, b: string): number {
 const longest = 80;
 
 /** The known word nearest to `word`, if it is near enough to be meant; case does not count. */
-export function nearest(word: string, known: Iterable<string>): string | undefined {
+function nearest(word: string, known: Iterable<string>): string | undefined {
   if (word.length > longest) return undefined;
   const wanted = word.toLowerCase();
   let best: string | undefined;

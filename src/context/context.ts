@@ -62,11 +62,6 @@ export function bindTo<F extends (...args: any[]) => unknown>(context: Context, 
   } as F;
 }
 
-/** For `channel.bindStore`: the storage itself. */
-export function contextStorage(): AsyncLocalStorage<Context> {
-  return storage;
-}
-
 /** Another SDK holds the context: from now on ours is reached through the API. */
 export function followForeignContext(): void {
   state.foreign = true;

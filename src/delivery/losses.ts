@@ -15,7 +15,7 @@ export interface LossTimes {
   readonly quietMillis: number;
 }
 
-export const lossTimes: LossTimes = { firstMillis: 1000, quietMillis: 60_000 };
+const lossTimes: LossTimes = { firstMillis: 1000, quietMillis: 60_000 };
 
 const units: Record<string, string> = { traces: 'spans', logs: 'log records', metrics: 'metric points' };
 

@@ -1,7 +1,7 @@
 /** URLs without their secrets. Works on the text alone: linear, and next to free where there is no `?`. */
 
 /** What stands in a secret's place. */
-export const redacted = 'REDACTED';
+const redacted = 'REDACTED';
 
 /** Whether the value under this query name must not leave the process. */
 export type IsSecret = (name: string) => boolean;

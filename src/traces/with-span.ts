@@ -70,7 +70,7 @@ function fail(span: Span, error: unknown): void {
 }
 
 /** Marks `span` as failed by `error`: status, `error.type`, and the exception unless the trace has it already. */
-export function recordError(span: Span, error: unknown): void {
+function recordError(span: Span, error: unknown): void {
   try {
     const isError = error instanceof Error;
     const message = isError ? error.message : String(error);
