@@ -189,6 +189,7 @@ function run({ config, sdk, delivery, armed, official }: Layers): Sonde {
   };
   const unwatch = watchEnds({
     flush,
+    waiting: () => delivery.waiting(),
     end,
     abandon: () => delivery.abandon(),
     timeoutMillis: defaultTimeoutMillis,

@@ -6,6 +6,8 @@ const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 export interface Ending {
   /** Tries to deliver what is queued; the app may go on afterwards. */
   flush(): Promise<unknown>;
+  /** How many items wait for delivery or are under way. */
+  waiting(): number;
   /** One last attempt for what is queued, and the sum of what is lost: nothing comes after it. */
   end(timeoutMillis: number): Promise<unknown>;
   /** At `exit`, where nothing can be sent any more: counts what is still queued, and says it. */
@@ -44,8 +46,18 @@ export async function within(timeoutMillis: number, work: Promise<unknown>): Pro
   }
 }
 
-function watchNaturalEnd({ flush, abandon, timeoutMillis }: Ending): () => void {
-  const onEnd = () => void within(timeoutMillis, flush());
+/** Whoever says something new in each round is not listened to for ever. */
+const mostRounds = 3;
+
+/** Flushes, and what the app says meanwhile, too. */
+async function flushToTheEnd({ flush, waiting }: Ending): Promise<void> {
+  await flush();
+  for (let round = 1; round < mostRounds && waiting() > 0; round++) await flush();
+}
+
+function watchNaturalEnd(ending: Ending): () => void {
+  const { abandon, timeoutMillis } = ending;
+  const onEnd = () => void within(timeoutMillis, flushToTheEnd(ending));
   process.once('beforeExit', onEnd);
   process.once('exit', abandon);
   return () => {

@@ -33,6 +33,8 @@ export interface Delivery {
   readonly spans: BatchQueue<ReadableSpan> | undefined;
   readonly metrics: OtlpMetricExporter | undefined;
   readonly logs: Sink | undefined;
+  /** How many spans and records wait or are under way. */
+  waiting(): number;
   /** Everything taken so far has been tried, or `timeoutMillis` are over. */
   forceFlush(timeoutMillis?: number): Promise<void>;
   /** One last attempt for each batch, within `timeoutMillis`; then the sum of what was lost, if anything was. */
@@ -70,6 +72,7 @@ export function startDelivery(parts: DeliveryParts): Delivery {
     spans,
     metrics,
     logs: records && ((record: LogRecord) => records.add(record)),
+    waiting: () => (spans?.size ?? 0) + (records?.size ?? 0),
     async forceFlush(timeoutMillis) {
       await Promise.all(paths.map((path) => path.forceFlush(timeoutMillis)));
     },
