@@ -7,7 +7,7 @@ const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 
 function begin(): void {
   const { createRequire } = process.getBuiltinModule('node:module');
-  createRequire(import.meta.url)('./preload.ts').preload();
+  createRequire(import.meta.url)('./preload.ts').preload(import.meta.url);
 }
 
 function say(sentence: string, code: string): void {

@@ -94,10 +94,11 @@ export function isInline(script: string | undefined, flags: readonly string[]): 
   return script === undefined || script === '-' || flags.some((flag) => inlineCode.test(flag));
 }
 
-/** Whether these flags of Node.js preload Sonde: who typed that meant this very process. */
-export function isMeant(flags: readonly string[]): boolean {
-  return flags.some((flag, at) => {
-    const [name = '', value = flags[at + 1] ?? ''] = flag.split('=', 2);
-    return /^(?:-r|--require|--import)$/.test(name) && value.includes('sonde');
+/** What these flags of Node.js preload, as written. */
+export function preloads(flags: readonly string[]): string[] {
+  const found = flags.map((flag, at) => {
+    const [, value] = /^(?:-r|--require|--import)(?:=(.*))?$/s.exec(flag) ?? [undefined, null];
+    return value === null ? undefined : (value ?? flags[at + 1]);
   });
+  return found.filter((value) => value !== undefined);
 }

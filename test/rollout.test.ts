@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { isInline, isMeant, isTool, isToolRun } from '../src/rollout.ts';
+import { isInline, isTool, isToolRun, preloads } from '../src/rollout.ts';
 
 const tools: readonly [string, string?][] = [
   ['/usr/lib/node_modules/npm/bin/npm-cli.js', 'ci'],
@@ -57,11 +57,12 @@ describe('roll-out by NODE_OPTIONS', () => {
     expect(isInline('-', [])).to.equal(true);
   });
 
-  it('knows a preload that was typed for this very process', () => {
-    expect(isMeant(['--require', 'sonde/register'])).to.equal(true);
-    expect(isMeant(['--import=/opt/sonde/dist/register.cjs'])).to.equal(true);
-    expect(isMeant(['-r', 'sonde/register'])).to.equal(true);
-    expect(isMeant(['--require', './other.js', '-e', 'sonde'])).to.equal(false);
-    expect(isMeant([])).to.equal(false);
+  it('knows what was typed to be preloaded into this very process', () => {
+    expect(preloads(['--require', 'sonde/register'])).to.deep.equal(['sonde/register']);
+    expect(preloads(['--import=/opt/a/register.cjs', '-r', './b.cjs'])).to.deep.equal([
+      '/opt/a/register.cjs',
+      './b.cjs',
+    ]);
+    expect(preloads(['--require-module', '-e', 'sonde', '--enable-source-maps'])).to.deep.equal([]);
   });
 });

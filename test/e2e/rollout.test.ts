@@ -1,5 +1,5 @@
 /** Set for a whole machine by NODE_OPTIONS: only apps are observed, and nobody else notices. */
-import { realpathSync, writeFileSync } from 'node:fs';
+import { cpSync, realpathSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
@@ -7,6 +7,7 @@ import { type Ended, runNode } from '../support/child.ts';
 import { nodeVersions } from '../support/nodes.ts';
 import { startSink } from '../support/otlp-sink.ts';
 import { folderOf, machineWide, pathOf, remove, resourceValues } from '../support/rollout.ts';
+import { packedSonde } from '../support/tarball.ts';
 
 const require = createRequire(import.meta.url);
 const installed = (name: string) => realpathSync(dirname(require.resolve(`${name}/package.json`)));
@@ -151,6 +152,21 @@ for (const node of nodeVersions()) {
         expect(ended).to.include({ code: 0, stdout: 'v1\n', stderr: '' });
         expect(sink.requests).to.deep.equal([]);
       }
+    });
+
+    it('observes a one-liner whose own command line names the preload, in whatever folder it is', async () => {
+      const elsewhere = folderOf({});
+      cpSync(packedSonde(), join(elsewhere, 'observability'), { recursive: true });
+      const sink = await startSink();
+      const ended = await runNode(['--require', './observability/dist/register.cjs', '--print', "'v1'"], {
+        node: node.path,
+        cwd: elsewhere,
+        env: { OTEL_EXPORTER_OTLP_ENDPOINT: sink.httpUrl },
+      });
+      await sink.close();
+      remove(elsewhere);
+      expect(ended, ended.stderr).to.include({ code: 0, stderr: '' });
+      expect(resourceValues(sink, 'service.instance.id')).to.have.length(1);
     });
 
     it('observes what node --test runs, not the runner', async () => {
