@@ -12,10 +12,15 @@ export interface ConsoleSinkOptions extends JsonFormatOptions {
   readonly format?: LogFormat | Format;
 }
 
-/** Writes each record at once and synchronously. A closed, full or stuck stream never hurts the app. */
+/**
+ * Writes each record at once and synchronously; not what a bridged library has printed itself. A closed, full or
+ * stuck stream never hurts the app.
+ */
 export function consoleSink(options: ConsoleSinkOptions = {}): Sink {
   const { stream = 'stdout', format = 'auto' } = options;
   const lines = lineStream(stream);
   const toLine = typeof format === 'function' ? format : lineFormat(format, lines.isTerminal, options);
-  return (record) => lines.write(toLine(record));
+  return (record) => {
+    if (!record.printed) lines.write(toLine(record));
+  };
 }

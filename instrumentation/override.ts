@@ -9,10 +9,10 @@ type Method = (this: any, ...args: any[]) => any;
  */
 export function override<M extends Method>(
   target: object,
-  name: string,
+  name: PropertyKey,
   make: (original: M) => M,
 ): () => void {
-  const holder = target as Record<string, Method>;
+  const holder = target as Record<PropertyKey, Method>;
   const original = holder[name] as M | undefined;
   if (typeof original !== 'function') return () => {};
   const own = Object.getOwnPropertyDescriptor(target, name);

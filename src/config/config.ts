@@ -30,6 +30,9 @@ export type SamplerName =
   | 'parentbased_traceidratio';
 export type LogFormat = 'auto' | 'json' | 'pretty' | 'logfmt';
 export type DiagnosticsLevel = 'debug' | 'info' | 'warn' | 'error' | 'none';
+/** What is done with a record of another logging library: handed on as one of Sonde's, given ids where it is printed. */
+export type BridgeWay = 'send' | 'inject';
+export type BridgeName = 'pino' | 'winston' | 'bunyan' | 'log4js' | 'console' | 'debug' | 'debuglog';
 export type AttributeValue = string | number | boolean | readonly (string | number | boolean)[];
 
 /** Sizes and times of one batch queue (OTEL_BSP_*, OTEL_BLRP_*). Times in milliseconds. */
@@ -102,6 +105,10 @@ export interface Config {
     readonly attributeValueLengthLimit: number;
     readonly attributeCountLimit: number;
   };
+  readonly bridges: {
+    /** What is sent at all: `info`, or a level per library, `info,pino=debug`. Ids are given at every level. */
+    readonly level: string;
+  } & Readonly<Record<BridgeName, readonly BridgeWay[]>>;
   readonly traces: {
     readonly exporters: readonly string[];
     readonly sampler: SamplerName;
@@ -195,6 +202,17 @@ export const defaults: Config = {
     batch: { ...batch, scheduleDelayMillis: 1_000 },
     attributeValueLengthLimit: Number.POSITIVE_INFINITY,
     attributeCountLimit: 128,
+  },
+  bridges: {
+    level: 'info',
+    pino: ['send', 'inject'],
+    winston: ['send', 'inject'],
+    bunyan: ['send', 'inject'],
+    log4js: ['send', 'inject'],
+    // People read these lines: they stay as they are, byte for byte.
+    console: ['send'],
+    debug: ['send'],
+    debuglog: ['send'],
   },
   traces: {
     exporters: ['otlp'],

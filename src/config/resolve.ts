@@ -133,6 +133,10 @@ function settleSurroundings(merged: Layer, env: Env): void {
     const setting = merged.get('logs.resource')!;
     merged.set('logs.resource', { ...setting, value: isKubernetes(env) ? 'on' : 'off' });
   }
+  // A test runner's console is a report, and what tests print is about the tests.
+  if (isTestRunner(env) && isDefault(merged, 'bridges.console')) {
+    settle(merged, 'bridges.console', [], 'default under a test runner');
+  }
   const isNamed = signals.some((signal) => merged.get(`otlp.${signal}.named`)!.value === true);
   if (isTestRunner(env) && !isNamed && isDefault(merged, 'otlp.off')) {
     settle(merged, 'otlp.off', true, 'default under a test runner');

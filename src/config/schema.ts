@@ -9,7 +9,7 @@ import {
   paths,
   someOf,
 } from './collections.ts';
-import type { BatchConfig, Config, OtlpTarget, Signal } from './config.ts';
+import type { BatchConfig, BridgeWay, Config, OtlpTarget, Signal } from './config.ts';
 import {
   endpoint,
   flag,
@@ -49,6 +49,8 @@ export const signals: readonly Signal[] = ['traces', 'metrics', 'logs'];
 
 const laterExporters = ['zipkin', 'prometheus', 'logging', 'otlp/stdout'];
 const exporters: Kind<readonly string[]> = someOf(['otlp', 'console'], laterExporters);
+
+const ways = someOf(['send', 'inject'], []) as Kind<readonly BridgeWay[]>;
 
 const batch: SchemaOf<BatchConfig> = {
   scheduleDelayMillis: millis,
@@ -105,6 +107,16 @@ const tree: SchemaOf<Settings> = {
     batch,
     attributeValueLengthLimit: limit,
     attributeCountLimit: limit,
+  },
+  bridges: {
+    level: levels,
+    pino: ways,
+    winston: ways,
+    bunyan: ways,
+    log4js: ways,
+    console: ways,
+    debug: ways,
+    debuglog: ways,
   },
   traces: {
     exporters,

@@ -38,6 +38,11 @@ export function deliver(record: LogRecord, sinks: readonly Sink[]): void {
   }
 }
 
+/** Whether a record is on its way in this very call: what a sink or a field says meanwhile must not become one. */
+export function isDelivering(): boolean {
+  return pipeline.depth > 0;
+}
+
 /** Replaces the list of functions; they run in this order. */
 export function setProcessors(processors: readonly Processor[]): void {
   pipeline.processors = [...processors];
@@ -84,7 +89,7 @@ function hand(record: LogRecord, sinks: readonly Sink[]): void {
       sinkFailed(error);
     }
   }
-  if (!taken) lastResort(record);
+  if (!taken && !record.printed) lastResort(record);
 }
 
 function sinkFailed(error: unknown): void {

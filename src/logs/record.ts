@@ -30,6 +30,11 @@ export interface LogRecord {
   readonly body?: unknown;
   /** Version of the instrumentation scope; only from the OpenTelemetry Logs API. */
   readonly scopeVersion?: string;
+  /**
+   * Its origin has printed it already: a bridged library writes its own line. What goes to the console must skip it,
+   * so that nobody reads it twice; every other destination takes it.
+   */
+  readonly printed?: boolean;
   /** The context the record was born in, for processors that want more than the stamp. */
   readonly context: Context;
 }

@@ -85,6 +85,15 @@ export function passes(name: string, severityNumber: number): boolean {
   return threshold < OFF && severityNumber >= threshold;
 }
 
+/** The level set for this very name or the nearest one above it; `undefined` where only the root has one. */
+export function namedLevel(name: string): number | undefined {
+  for (let at = name; at !== ''; at = at.slice(0, Math.max(at.lastIndexOf('.'), 0))) {
+    const level = tree.nodes.get(at)?.level;
+    if (level !== undefined) return level;
+  }
+  return undefined;
+}
+
 function assign(node: LoggerNode, level: number | undefined): void {
   node.level = node === tree.root ? (level ?? severity.INFO) : level;
   spread(node);
