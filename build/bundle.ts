@@ -20,11 +20,16 @@ const ownApi = 'sonde-api';
 const absent = [
   /^@opentelemetry\/exporter-/,
   /^@opentelemetry\/configuration$/,
+  /^@opentelemetry\/sdk-logs$/,
   /^@opentelemetry\/propagator-b3$/,
   /^@opentelemetry\/context-async-hooks$/,
   /^@opentelemetry\/instrumentation$/,
 ];
 const bootstrap = /@opentelemetry[\\/]sdk-node/;
+const detected = /@opentelemetry[\\/]resources[\\/].*index\.mjs$/;
+/** The bootstrap makes a logger provider whether or not one is registered already, as Sonde's is. */
+const absentModule =
+  'export const registerInstrumentations = () => {}; export const LoggerProvider = class { shutdown() {} };';
 
 /**
  * Through this module official parts read the environment behind Sonde's back: `OTEL_LOG_LEVEL` would put the
@@ -56,9 +61,8 @@ function entries(): Record<string, string> {
 const gate = /^src[\\/](?:rollout|load|config[\\/]env)\.ts$/;
 const apart = /^src[\\/](?:register|preload|index|testing)\.ts$/;
 /** Modules of a part that nothing else uses stay in the part's own file. */
-const partOnly =
-  /^src[\\/](?:start\.ts|delivery|traces[\\/](?:sdk|sampler|batch-processor|identity-tracer)|processing[\\/]batch)/;
-const inCore = /^(?:src|instrumentation)[\\/]|^exporters[\\/]console\.ts$/;
+const partOnly = /^src[\\/](?:start\.ts|traces[\\/](?:sdk|sampler|batch-processor|identity-tracer))/;
+const inCore = /^(?:src|instrumentation)[\\/]|^exporters[\\/](?:console|otlp[\\/](?:delivery|metrics))\.ts$/;
 
 /** What the core and the parts share, and what a start needs anyway. */
 function isCore(id: string): boolean {
@@ -72,21 +76,42 @@ const groups = [
   { name: 'core', test: isCore },
 ];
 
+/**
+ * What stands between `import` and a CommonJS module copies each of its properties as a getter, at every start and
+ * in the way of every call. Nothing here needs more than the module itself, with a `default` on top for built-ins.
+ */
+const interop = /^(\w+) = require_rolldown_runtime\.__toESM\(\1, 1\);$/gm;
+const interopRuntime = /^const require_rolldown_runtime = require\("[./]+rolldown-runtime\.cjs"\);$/m;
+const withDefault = (_line: string, name: string): string =>
+  name === 'sonde_api' ? '' : `${name} = Object.create(${name}, { default: { value: ${name} } });`;
+
+/** One such character in a string, and V8 keeps the whole file with two bytes a character. */
+const beyondAscii = /[^\0-\x7f]/g;
+const escaped = (char: string): string => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+
 const plugin = {
   name: 'sonde',
   resolveId(id: string, importer?: string) {
     if (id === api) return { id: ownApi, external: true };
-    if (importer?.includes('@opentelemetry') && id.includes('getMachineId')) return '\0absent';
+    if (importer && detected.test(importer) && id.includes('detectors/')) return '\0absent';
     if (importer && bootstrap.test(importer) && absent.some((name) => name.test(id))) return '\0absent';
     return null;
   },
   load(id: string) {
     if (officialEnvironment.test(id)) return emptyEnvironment;
-    return id === '\0absent' ? 'module.exports = { registerInstrumentations() {} };' : null;
+    return id === '\0absent' ? absentModule : null;
   },
   renderChunk(code: string, { fileName }: { fileName: string }) {
     const path = fileName.includes('/') ? '../api.cjs' : './api.cjs';
-    return { code: code.replaceAll(`require("${ownApi}")`, `require("${path}")`), map: null };
+    const linked = code
+      .replaceAll(`require("${ownApi}")`, `require("${path}")`)
+      .replace(beyondAscii, escaped);
+    return { code: linked.replace(interop, withDefault).replace(interopRuntime, ''), map: null };
+  },
+  generateBundle(_options: unknown, files: Record<string, { code?: string }>) {
+    const isUsed = Object.values(files).some(({ code }) => code?.includes('require_rolldown_runtime'));
+    if (isUsed) throw new Error('A chunk needs the interop runtime: see `withDefault`.');
+    for (const name of Object.keys(files)) if (name.startsWith('rolldown-runtime.')) delete files[name];
   },
   transform(code: string, id: string) {
     if (id === register) return { code: code.replace('./preload.ts', './parts/preload.cjs'), map: null };
@@ -109,9 +134,13 @@ async function bundleApi(): Promise<string[]> {
     format: 'cjs',
     exports: 'default',
     sourcemap: true,
+    comments,
   });
   return modulesOf(written.output);
 }
+
+/** They would be read at each start; who follows a stack trace finds them in the sources that the maps hold. */
+const comments = { legal: true, jsdoc: false, annotation: false };
 
 type Output = Awaited<ReturnType<RolldownBuild['write']>>['output'];
 
@@ -129,7 +158,13 @@ export async function bundle(): Promise<string[]> {
     external: [...builtinModules, /^node:/],
     plugins: [plugin],
     resolve: { conditionNames: ['node', 'import', 'default'] },
+    // The absent ones have no other exports.
+    shimMissingExports: true,
     logLevel: 'warn',
+    onLog(level, log, handler) {
+      if (log.code !== 'SHIMMED_EXPORT') handler(level, log);
+      else if (!log.message.includes('\\0absent')) throw new Error(log.message);
+    },
   });
   const written = await build.write({
     dir: dist,
@@ -139,6 +174,7 @@ export async function bundle(): Promise<string[]> {
     entryFileNames: '[name].cjs',
     chunkFileNames: '[name].cjs',
     codeSplitting: { groups },
+    comments,
     minify: false,
   });
   writeFileSync(join(dist, 'package.json'), `${JSON.stringify({ type: 'commonjs' })}\n`);

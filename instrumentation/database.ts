@@ -1,5 +1,4 @@
 /** What every traced database call has in common: a client span, its attributes, and the duration. */
-import { performance } from 'node:perf_hooks';
 import {
   type Attributes,
   type Context,

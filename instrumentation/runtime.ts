@@ -1,6 +1,6 @@
 /** Metrics of the Node.js process itself: event loop, garbage collector, heap, by the semantic conventions. */
-import { monitorEventLoopDelay, PerformanceObserver, performance } from 'node:perf_hooks';
-import v8 from 'node:v8';
+import type { ELDHistogram } from 'node:perf_hooks';
+import type { HeapSpaceInfo } from 'node:v8';
 import type {
   BatchObservableResult,
   Histogram,
@@ -10,6 +10,8 @@ import type {
 } from '@opentelemetry/api';
 import type { Instrumentation } from '../src/instrumentation.ts';
 
+const perfHooks = (): typeof import('node:perf_hooks') => process.getBuiltinModule('node:perf_hooks');
+
 const nanosPerSecond = 1e9;
 /** Conventional buckets for a pause in seconds. */
 const gcBuckets = [0.01, 0.1, 1, 10];
@@ -17,10 +19,9 @@ const gcBuckets = [0.01, 0.1, 1, 10];
 const gcTypes: Readonly<Record<number, string>> = { 1: 'minor', 4: 'major', 8: 'incremental', 16: 'weakcb' };
 
 const delays = ['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'] as const;
-type DelayHistogram = ReturnType<typeof monitorEventLoopDelay>;
 type Delay = (typeof delays)[number];
 
-function delayOf(histogram: DelayHistogram, delay: Delay): number {
+function delayOf(histogram: ELDHistogram, delay: Delay): number {
   const nanos = delay.startsWith('p')
     ? histogram.percentile(Number(delay.slice(1)))
     : histogram[delay as 'min'];
@@ -29,7 +30,7 @@ function delayOf(histogram: DelayHistogram, delay: Delay): number {
 
 /** Observes the delay over each collection interval; gives back what stops it. */
 function watchDelay(meter: Meter): () => void {
-  const histogram = monitorEventLoopDelay({ resolution: 10 });
+  const histogram = perfHooks().monitorEventLoopDelay({ resolution: 10 });
   const gauges = delays.map((delay) =>
     meter.createObservableGauge(`nodejs.eventloop.delay.${delay}`, {
       unit: 's',
@@ -55,6 +56,7 @@ function watchUtilization(meter: Meter): () => void {
     unit: '1',
     description: 'Event loop utilization.',
   });
+  const { performance } = perfHooks();
   let last = performance.eventLoopUtilization();
   const observe = (result: { observe(value: number): void }) => {
     const now = performance.eventLoopUtilization();
@@ -71,7 +73,7 @@ function watchCollector(meter: Meter): () => void {
     description: 'Garbage collection duration.',
     advice: { explicitBucketBoundaries: gcBuckets },
   });
-  const observer = new PerformanceObserver((list) => {
+  const observer = new (perfHooks().PerformanceObserver)((list) => {
     for (const entry of list.getEntries()) {
       const kind = (entry as { detail?: { kind?: number } }).detail?.kind ?? 0;
       pauses.record(entry.duration / 1000, { 'v8js.gc.type': gcTypes[kind] ?? 'minor' });
@@ -89,8 +91,9 @@ const heapFields = {
 } as const;
 
 function watchHeap(meter: Meter): () => void {
+  const v8 = process.getBuiltinModule('node:v8');
   const rows = Object.entries(heapFields).map(
-    ([name, field]): [ObservableUpDownCounter | ObservableGauge, keyof v8.HeapSpaceInfo] => [
+    ([name, field]): [ObservableUpDownCounter | ObservableGauge, keyof HeapSpaceInfo] => [
       meter.createObservableUpDownCounter(name, { unit: 'By' }),
       field,
     ],
@@ -106,16 +109,23 @@ function watchHeap(meter: Meter): () => void {
   return () => meter.removeBatchObservableCallback(observe, instruments);
 }
 
-/** `runtime`: nothing is patched, nothing holds the process. */
+/**
+ * `runtime`: nothing is patched, nothing holds the process. It begins when the main module has run: a script that
+ * is over by then has no event loop to speak of, and no other start waits for the watchers.
+ */
 export function runtime(): Instrumentation {
   let stops: (() => void)[] = [];
+  let start: NodeJS.Immediate | undefined;
   return {
     name: 'runtime',
     modules: [],
     enable({ meter }) {
-      stops = [watchDelay, watchUtilization, watchCollector, watchHeap].map((watch) => watch(meter));
+      start = setImmediate(() => {
+        stops = [watchDelay, watchUtilization, watchCollector, watchHeap].map((watch) => watch(meter));
+      }).unref();
     },
     disable() {
+      clearImmediate(start);
       for (const stop of stops.splice(0)) stop();
     },
   };

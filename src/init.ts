@@ -1,7 +1,7 @@
 /** Composition root: from a configuration to a running Sonde. The only file that knows every layer. */
 import { context, logs, metrics, propagation as propagationApi, trace } from '@opentelemetry/api';
 import { consoleSink } from '../exporters/console.ts';
-import type { Delivery } from '../exporters/otlp/delivery.ts';
+import { type Delivery, startDelivery } from '../exporters/otlp/delivery.ts';
 import type { Armed, ArmedReport } from '../instrumentation/hook.ts';
 import { armAll } from '../instrumentation/index.ts';
 import type { Config } from './config/config.ts';
@@ -122,9 +122,10 @@ function begin(config: Config, official: OfficialParts): Sonde {
   if (heldGlobals().some((name) => name !== 'logs')) return beGuest(config);
   claimRegistry();
   const attributes = resourceAttributes(config);
-  const delivery = load<typeof import('../exporters/otlp/delivery.ts')>('otlp').startDelivery({
+  const delivery = startDelivery({
     config,
     attributes,
+    loadOtlp: () => load('otlp'),
     loadGrpc: () => load('grpc'),
   });
   logs.setGlobalLoggerProvider(apiLoggerProvider as never);

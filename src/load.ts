@@ -10,7 +10,7 @@ const require = createRequire(import.meta.url);
 const parts = {
   start: './start.ts',
   sdk: './traces/sdk.ts',
-  otlp: '../exporters/otlp/delivery.ts',
+  otlp: '../exporters/otlp/otlp.ts',
   grpc: '../exporters/otlp/grpc.ts',
 } as const;
 

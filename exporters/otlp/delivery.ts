@@ -1,9 +1,10 @@
 /** The delivery of one process: for each signal a queue, retries and an exporter; one verdict and one ledger for all. */
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
-import type { AttributeValue, BatchConfig, Config, Signal } from '../../src/config/config.ts';
+import type { AttributeValue, BatchConfig, Config, OtlpTarget, Signal } from '../../src/config/config.ts';
 import { createLosses, type Losses } from '../../src/delivery/losses.ts';
 import {
+  type Attempt,
   type RetryingExporter,
   type RetryPolicy,
   retryDefaults,
@@ -11,16 +12,19 @@ import {
 } from '../../src/delivery/retry.ts';
 import { createStandby, type Standby, type StandbyTimes, standbyTimes } from '../../src/delivery/standby.ts';
 import { createVerdict, type Destination, type Verdict } from '../../src/delivery/verdict.ts';
+import type { Exporter } from '../../src/exporter.ts';
 import type { LogRecord, Sink } from '../../src/logs/record.ts';
 import { type BatchQueue, batchQueue } from '../../src/processing/batch.ts';
 import type { ItemOf } from './encoding.ts';
 import { type OtlpMetricExporter, otlpMetricExporter } from './metrics.ts';
-import { type OtlpDeps, type OtlpExporter, otlpExporter } from './otlp.ts';
+import type { OtlpDeps, OtlpExporter } from './otlp.ts';
 
 export interface DeliveryParts {
   readonly config: Config;
   /** The resource's attributes. */
   readonly attributes: Record<string, AttributeValue>;
+  /** Brings encoders and transports. Called with the first batch: a start has nothing to send. */
+  readonly loadOtlp: () => typeof import('./otlp.ts');
   /** Called only where a signal's protocol is grpc. */
   readonly loadGrpc: () => typeof import('./grpc.ts');
   /** Other paces than the specification's, for those who cannot wait. */
@@ -111,28 +115,47 @@ function metricsOf(common: Common): OtlpMetricExporter {
 
 /** The exporter of a signal with its retries, under the eyes of the verdict. */
 function watched<S extends Signal>(common: Common, signal: S): RetryingExporter<ItemOf[S]> {
-  const { parts, deps, verdict } = common;
+  const { parts, verdict } = common;
   const target = parts.config.otlp[signal];
-  const exporter = otlpExporter(signal, target, deps);
-  const to = { signal, protocol: target.protocol, origin: exporter.origin, named: target.named };
-  return retrying(announced(exporter, to, verdict), {
+  const to = { signal, protocol: target.protocol, origin: originOf(target), named: target.named };
+  return retrying(openedLater(common, signal, target, to), {
     ...retryDefaults,
     ...parts.retry,
-    standby: target.named ? undefined : standbyAt(common, exporter.origin),
+    standby: target.named ? undefined : standbyAt(common, to.origin),
     onAttempt: (attempt) => verdict.heard(to, attempt),
   });
 }
 
-function announced<Item>(
-  exporter: OtlpExporter<Item>,
+/** As the opened endpoint has it. */
+function originOf({ endpoint }: OtlpTarget): string {
+  return URL.parse(endpoint)?.origin ?? 'nowhere';
+}
+
+function openedLater<S extends Signal>(
+  { parts, deps, verdict }: Common,
+  signal: S,
+  target: OtlpTarget,
   to: Destination,
-  verdict: Verdict,
-): OtlpExporter<Item> {
+): Exporter<ItemOf[S]> {
+  let opened: OtlpExporter<ItemOf[S]> | undefined;
+  let closed = false;
+  const open = (): OtlpExporter<ItemOf[S]> => {
+    opened ??= parts.loadOtlp().otlpExporter(signal, target, deps);
+    return opened;
+  };
+  // A key that only root may read is read while the process still is root.
+  if (target.certificate ?? target.clientKey ?? target.clientCertificate) open();
   return {
-    ...exporter,
-    export(items) {
+    name: `otlp ${signal} ${target.protocol}`,
+    async export(items): Promise<Attempt> {
+      if (closed) return { outcome: 'failed', code: 'closed' };
       verdict.begun(to);
-      return exporter.export(items);
+      return open().export(items);
+    },
+    async forceFlush() {},
+    async shutdown() {
+      closed = true;
+      await opened?.shutdown();
     },
   };
 }

@@ -19,10 +19,8 @@ export interface OtlpDeps {
   readonly logs: LogShape;
 }
 
-/** An exporter that can say where it sends to. */
+/** An exporter whose answers say all that a next attempt needs to know. */
 export interface OtlpExporter<Item> extends Exporter<Item> {
-  /** `http://localhost:4318`: for people, without secrets. */
-  readonly origin: string;
   export(items: readonly Item[]): Promise<Attempt>;
 }
 
@@ -45,7 +43,6 @@ export function otlpExporter<S extends Signal>(
 
   return {
     name,
-    origin: endpoint.origin,
     async export(items) {
       // The same array again is the next attempt for the same batch.
       if (last?.items !== items) last = { items, ...encoded(encode, items) };
@@ -139,7 +136,6 @@ function jsonPartialSuccess(body: Uint8Array): PartialSuccess | undefined {
 function broken<Item>(name: string, reason: string): OtlpExporter<Item> {
   return {
     name,
-    origin: 'nowhere',
     export: async () => ({ outcome: 'rejected', code: 'endpoint', reason }),
     async forceFlush() {},
     async shutdown() {},

@@ -1,5 +1,4 @@
 /** From code, environment, file and defaults to the one configuration, which remembers where each value came from. */
-import { randomUUID } from 'node:crypto';
 import { SondeError } from '../errors.ts';
 import { type Config, defaults, type Options, type OtlpProtocol } from './config.ts';
 import { type Env, environment, isKubernetes, isTestRunner } from './env.ts';
@@ -66,10 +65,19 @@ function isDefault(merged: Layer, path: string): boolean {
   return setting === undefined || setting.source === 'default';
 }
 
+/** A version 4 UUID that has to be unique, not secret: `node:crypto` would take longer than all else in this file. */
+function uniqueId(): string {
+  const hex = (digits: number) =>
+    Math.floor(Math.random() * 16 ** digits)
+      .toString(16)
+      .padStart(digits, '0');
+  const variant = '89ab'[Math.floor(Math.random() * 4)];
+  return `${hex(8)}-${hex(4)}-4${hex(3)}-${variant}${hex(3)}-${hex(12)}`;
+}
+
 function settleService(merged: Layer, app: ReturnType<typeof appPackage>): void {
   if (isDefault(merged, 'service.instanceId')) {
-    // One id is wanted, not the two hundred that the cache would be filled for.
-    settle(merged, 'service.instanceId', randomUUID({ disableEntropyCache: true }));
+    settle(merged, 'service.instanceId', uniqueId());
   }
   if (!app) return;
   const source = `package.json ${app.file}`;

@@ -1,27 +1,30 @@
 /** Which hosts are trusted with the correlation id and baggage: a caller's text is not for strangers. */
-import { BlockList, isIP } from 'node:net';
+import type { BlockList } from 'node:net';
+
+/** With the first request that goes out: it brings streams and the network along. */
+const net = (): typeof import('node:net') => process.getBuiltinModule('node:net');
 
 /**
  * Loopback, "this host", and the private ranges. Link-local 169.254.0.0/16 is left out: what answers there is
  * the cloud's metadata service, not a service of one's own.
  */
 function privateAddresses(): BlockList {
-  const list = new BlockList();
-  for (const [net, prefix] of [
+  const list = new (net().BlockList)();
+  for (const [address, prefix] of [
     ['127.0.0.0', 8],
     ['0.0.0.0', 32],
     ['10.0.0.0', 8],
     ['172.16.0.0', 12],
     ['192.168.0.0', 16],
   ] as const) {
-    list.addSubnet(net, prefix, 'ipv4');
+    list.addSubnet(address, prefix, 'ipv4');
   }
-  for (const [net, prefix] of [
+  for (const [address, prefix] of [
     ['::', 127],
     ['fc00::', 7],
     ['fe80::', 10],
   ] as const) {
-    list.addSubnet(net, prefix, 'ipv6');
+    list.addSubnet(address, prefix, 'ipv6');
   }
   return list;
 }
@@ -39,10 +42,14 @@ const maxCached = 1000;
 export function createDestinations(entries: readonly string[]): (host: string) => boolean {
   const wanted = entries.map((entry) => nameOf(entry.replace(/^\*\./, '.')));
   if (wanted.includes('*')) return () => true;
-  const builtIn = wanted.includes('none') ? undefined : privateAddresses();
-  const decide = (name: string): boolean =>
-    wanted.some((entry) => (entry.startsWith('.') ? name.endsWith(entry) : name === entry)) ||
-    (builtIn !== undefined && isInHouse(name, builtIn));
+  const hasBuiltIn = !wanted.includes('none');
+  let addresses: BlockList | undefined;
+  const decide = (name: string): boolean => {
+    if (wanted.some((entry) => (entry.startsWith('.') ? name.endsWith(entry) : name === entry))) return true;
+    if (!hasBuiltIn) return false;
+    addresses ??= privateAddresses();
+    return isInHouse(name, addresses);
+  };
   return remembered(decide);
 }
 
@@ -60,13 +67,13 @@ function remembered(decide: (name: string) => boolean): (host: string) => boolea
 }
 
 function isInHouse(name: string, addresses: BlockList): boolean {
-  const family = isIP(name);
+  const family = net().isIP(name);
   if (family !== 0) return addresses.check(name, family === 6 ? 'ipv6' : 'ipv4');
   return name === '' || singleLabel.test(name) || inHouseSuffix.test(name);
 }
 
 /** Without port, brackets, zone and the root's dot, in lower case: `[FE80::1%eth0]:80` is `fe80::1`. */
 function nameOf(host: string): string {
-  const bare = /^\[([^\]]*)\]/.exec(host)?.[1] ?? (isIP(host) === 6 ? host : host.replace(/:\d*$/, ''));
+  const bare = /^\[([^\]]*)\]/.exec(host)?.[1] ?? (net().isIP(host) === 6 ? host : host.replace(/:\d*$/, ''));
   return bare.replace(/%.*$/, '').replace(/\.$/, '').toLowerCase();
 }

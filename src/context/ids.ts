@@ -1,6 +1,4 @@
 /** Ids: random, never all zero, made from a pool of crypto bytes so that one costs no system call. */
-import { randomBytes, randomUUID } from 'node:crypto';
-
 /** OpenTelemetry's `IdGenerator`, structurally. */
 export interface IdGenerator {
   /** 32 lower-case hex digits, not all zero. */
@@ -9,6 +7,9 @@ export interface IdGenerator {
   generateSpanId(): string;
 }
 
+/** With the first id, not before: it is the slowest of Node's own modules to load, and a start needs none of it. */
+const crypto = (): typeof import('node:crypto') => process.getBuiltinModule('node:crypto');
+
 /** Small, because an id that is kept keeps the text it was cut from. */
 const poolBytes = 1024;
 let pool = '';
@@ -16,7 +17,7 @@ let taken = 0;
 
 function randomHex(digits: number): string {
   if (taken + digits > pool.length) {
-    pool = randomBytes(poolBytes).toString('hex');
+    pool = crypto().randomBytes(poolBytes).toString('hex');
     taken = 0;
   }
   taken += digits;
@@ -43,7 +44,7 @@ export type CorrelationGenerator = 'trace' | 'uuid' | 'hex';
 /** A fresh correlation id, or `undefined` where the trace id is to stand for it. */
 export function generateCorrelationId(generator: CorrelationGenerator): string | undefined {
   if (generator === 'trace') return undefined;
-  return generator === 'uuid' ? randomUUID() : randomHex(32);
+  return generator === 'uuid' ? crypto().randomUUID() : randomHex(32);
 }
 
 const correlationId = /^[A-Za-z0-9._:+/=@#~-]{1,128}$/;
