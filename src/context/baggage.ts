@@ -1,10 +1,12 @@
 /** The `baggage` header, W3C Baggage: at most 64 members in 8,192 bytes. */
+
 import {
   type Baggage,
   type BaggageEntry,
   baggageEntryMetadataFromString,
   propagation,
 } from '@opentelemetry/api';
+import { wellFormed } from '../processing/well-formed.ts';
 
 const maxMembers = 64;
 const maxBytes = 8192;
@@ -84,5 +86,5 @@ function encodeKey(key: string): string {
 
 /** Lone surrogates have no UTF-8, and `encodeURIComponent` throws on them. */
 function encode(text: unknown): string {
-  return encodeURIComponent(String(text).toWellFormed());
+  return encodeURIComponent(wellFormed(String(text)));
 }

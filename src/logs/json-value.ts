@@ -2,8 +2,9 @@
  * Any JavaScript value as JSON text: never throws, in bounded time, in one line. What JSON cannot say is told as a
  * string; what is too long, too deep or too much is cut and says so.
  */
+
+import { wellFormed } from '../processing/well-formed.ts';
 import { describeError, type ErrorShape, isError } from './error-shape.ts';
-import { wellFormed } from './well-formed.ts';
 
 /** Code units of one string, and of all strings of one value together. */
 const longestString = 65_536;

@@ -1,9 +1,10 @@
 /** A record for a person at a terminal: `10:30:00.123 INFO  shop.orders  order created  orderId=1042  trace=1234abcd`. */
+
+import { wellFormed } from '../processing/well-formed.ts';
 import { describeError, type ErrorShape, headOf } from './error-shape.ts';
 import { jsonText } from './json-value.ts';
 import type { LevelName } from './levels.ts';
 import type { LogRecord } from './record.ts';
-import { wellFormed } from './well-formed.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 type Paint = (code: number, text: string) => string;

@@ -3,6 +3,7 @@
  * throws: what cannot be shown becomes a text in brackets, and its neighbours stay as they are.
  */
 import { types } from 'node:util';
+import { wellFormed } from './well-formed.ts';
 
 /** What `safeValue` gives back: finite, acyclic, without accessors. Objects have no prototype. */
 export type SafeValue = string | number | boolean | null | Uint8Array | SafeValue[] | SafeObject;
@@ -54,10 +55,10 @@ export function safeMember(
 
 /** A text cut at `length`, well-formed: a lone surrogate becomes U+FFFD, a pair is never cut in two. */
 export function safeText(text: string, length: number = valueLimits.stringLength): string {
-  if (text.length <= length) return text.toWellFormed();
+  if (text.length <= length) return wellFormed(text);
   const last = text.charCodeAt(length - 1);
   const end = last >= 0xd800 && last <= 0xdbff ? length - 1 : length;
-  return text.slice(0, end).toWellFormed();
+  return wellFormed(text.slice(0, end));
 }
 
 function newWalk(limits: ValueLimits): Walk {
