@@ -37,10 +37,13 @@ export function understand(args: readonly unknown[], bound: Fields | undefined):
   return { message: formatted('', args).trimStart(), fields: undefined, error: undefined };
 }
 
+/** A message, an error, fields and some values: what is longer is no call but a list, perhaps one without end. */
+const mostParts = 64;
+
 /** Runs what the caller wanted to build only for a record that is really made. */
 function built(make: () => unknown): readonly unknown[] {
   const made = call(make);
-  return Array.isArray(made) ? made.filter((part) => typeof part !== 'function') : [made];
+  return Array.isArray(made) ? made.slice(0, mostParts).filter((part) => typeof part !== 'function') : [made];
 }
 
 function call(make: () => unknown): unknown {
@@ -115,10 +118,18 @@ function printed(
   return completed(formatted(message, rest), found, given, bound);
 }
 
-/** `util.format` runs code of the values it prints, so it may throw. */
+/** `util.format` runs code of the values it prints, so it may throw; and its `%j` writes out whatever there is. */
 function formatted(message: string, values: readonly unknown[]): string {
+  const printable = values.map((value) => (isError(value) ? textOf(value) : value));
+  let at = -1;
+  const plain = message.replace(directive, (sign) => {
+    if (sign !== '%%') at++;
+    if (sign !== '%j' || at >= printable.length) return sign;
+    printable[at] = jsonText(printable[at]);
+    return '%s';
+  });
   try {
-    return format(message, ...values.map((value) => (isError(value) ? textOf(value) : value)));
+    return format(plain, ...printable);
   } catch {
     return message;
   }

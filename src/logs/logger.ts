@@ -153,7 +153,7 @@ class SondeLogger implements Logger {
 
   event(name: string, fields?: Fields | LazyFields): void {
     if (this.#node.threshold > severity.INFO) return;
-    const call = understood([{}, fields], undefined);
+    const call = understood(['', fields], undefined);
     const text = nameText(name);
     this.#send('INFO', { ...call, message: text }, text);
   }
@@ -235,7 +235,7 @@ function exceptionCall(args: readonly unknown[], bound: Fields | undefined): Cal
 function withoutError(call: Call): Call {
   const reminder = 'exception() called without an error';
   return {
-    message: call.message === '' || call.message === 'undefined' ? reminder : `${reminder}: ${call.message}`,
+    message: /^(?:undefined|null)?$/.test(call.message) ? reminder : `${reminder}: ${call.message}`,
     fields: { ...call.fields, 'code.stacktrace': callStack() },
     error: undefined,
   };
