@@ -84,11 +84,8 @@ export function bridgeTo(name: BridgeName, { bridges }: Config, highest: number 
     } catch (error) {
       diagnostics.count('bridges.errors');
       const reason = error instanceof Error ? error.message : typeof error;
-      diagnostics.warnOnce(
-        `bridge ${name}`,
-        'SONDE_ERR_INTERNAL',
-        `A record of ${name} was not read: ${reason}.`,
-      );
+      const message = `A record of ${name} could not be read (${reason}); the library has its own line.`;
+      diagnostics.warnOnce(`bridge ${name}`, 'SONDE_ERR_LOGGER', message);
     }
   }
 

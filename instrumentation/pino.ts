@@ -162,7 +162,10 @@ function understood(logger: Logger, copy: Copy, given: object, message: unknown)
   for (const [key, value] of Object.entries(given)) {
     const isThrown = (key === errorKey || key === 'err' || key === 'error') && isError(value);
     if (error === undefined && isThrown && stringifierOf(logger, copy, key) === undefined) error = value;
-    else fields[key] = shownValue(logger, copy, key, value, errorKey);
+    else {
+      const shown = shownValue(logger, copy, key, value, errorKey);
+      if (shown !== undefined) fields[key] = shown;
+    }
   }
   const text = shownValue(logger, copy, messageKey, message, errorKey) ?? fields[messageKey];
   if (text === fields[messageKey]) delete fields[messageKey];

@@ -1,8 +1,17 @@
 /** Arms one bridge by the real dispatcher and collects what it hands on. */
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
 import { type Bridge, bridgeTo } from '../../instrumentation/bridge.ts';
 import type { BridgeName, BridgeWay } from '../../src/config/config.ts';
@@ -45,14 +54,22 @@ export function bridged(
   };
 }
 
-/** A `require` for which each name is the package of the project's node_modules beside it: `{ pino: 'pino-9' }`. */
-export function requireOf(packages: Readonly<Record<string, string>>): (name: string) => any {
+/**
+ * A `require` of an app that has this package of the project's node_modules under its own name, as a copy of its own:
+ * `requireOf('pino-9')('pino')`.
+ */
+export function requireOf(installed: string): (name: string) => any {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'sonde-bridge-')));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const from = join(root, 'node_modules', installed);
   const modules = join(folder, 'node_modules');
-  mkdirSync(modules);
-  for (const [name, installed] of Object.entries(packages)) {
-    symlinkSync(join(root, 'node_modules', installed), join(modules, name));
+  const { name, dependencies } = JSON.parse(readFileSync(join(from, 'package.json'), 'utf8'));
+  cpSync(from, join(modules, name), { recursive: true });
+  for (const dependency of Object.keys(dependencies ?? {})) {
+    const nested = join(from, 'node_modules', dependency);
+    const target = existsSync(nested) ? nested : join(root, 'node_modules', dependency);
+    mkdirSync(dirname(join(modules, dependency)), { recursive: true });
+    symlinkSync(target, join(modules, dependency));
   }
   return createRequire(join(folder, 'app.cjs'));
 }
