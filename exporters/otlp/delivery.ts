@@ -126,9 +126,13 @@ function watched<S extends Signal>(common: Common, signal: S): RetryingExporter<
   });
 }
 
-/** As the opened endpoint has it. */
-function originOf({ endpoint }: OtlpTarget): string {
-  return URL.parse(endpoint)?.origin ?? 'nowhere';
+/** As the opened endpoint has it; an address that cannot be used has none. */
+function originOf({ endpoint, protocol, insecure }: OtlpTarget): string {
+  const isBare = protocol === 'grpc' && !endpoint.includes('://');
+  const { protocol: scheme, origin } = URL.parse(
+    isBare ? `${insecure ? 'http' : 'https'}://${endpoint}` : endpoint,
+  ) ?? { protocol: '', origin: '' };
+  return /^https?:$/.test(scheme) ? origin : 'nowhere';
 }
 
 function openedLater<S extends Signal>(

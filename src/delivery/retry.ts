@@ -15,6 +15,8 @@ export interface Attempt extends ExportResult {
   readonly told?: boolean;
   /** Given up while standing by: not a loss. */
   readonly forgotten?: boolean;
+  /** Held while standing by, and taken in the end. */
+  readonly released?: boolean;
 }
 
 /** Times in milliseconds. */
@@ -69,7 +71,7 @@ export function retrying<Item>(
       const result = await attempt(items);
       if (!isUnmanned(result)) {
         standby?.leave();
-        return result;
+        return { ...result, released: result.outcome === 'ok' };
       }
       if (last || haste.signal.aborted) return { ...result, forgotten: true };
     }

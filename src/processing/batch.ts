@@ -8,7 +8,10 @@ import { settled } from '../delivery/wait.ts';
 import { diagnostics } from '../diagnostics.ts';
 import type { Exporter } from '../exporter.ts';
 
-/** What is counted: `emitted` = `delivered` + every `dropped.*` + `standby.forgotten` + what waits, per name. */
+/**
+ * What is counted, per name: `emitted` = `delivered` + every `dropped.*` + `standby.forgotten` + what waits.
+ * `standby.released` is the part of `delivered` that was held while standing by.
+ */
 export interface BatchOptions {
   /** In the counters: `traces`, `logs`. */
   readonly name: string;
@@ -60,8 +63,7 @@ export class BatchQueue<Item> {
 
   /**
    * Resolves when everything added before has met its fate, at most after `timeoutMillis`; at once while the exporter
-   * stands by, for then there is nobody to wait for. A retry that waits for its moment is made now. Holds the process
-   * meanwhile.
+   * stands by, for then there is nobody to wait for. A retry that waits for its moment is made now.
    */
   forceFlush(timeoutMillis: number = this.#config.exportTimeoutMillis): Promise<void> {
     const all = this.#settle(this.#added);
@@ -143,6 +145,7 @@ export class BatchQueue<Item> {
     if (result.outcome === 'ok') {
       const refused = Math.min(Math.max(result.rejectedItems ?? 0, 0), count);
       diagnostics.count(`delivered.${name}`, count - refused);
+      if (result.released) diagnostics.count(`standby.released.${name}`, count - refused);
       this.#lose(refused, 'partial', result.reason ?? 'refused', result.told);
     } else if (result.forgotten) {
       diagnostics.count(`standby.forgotten.${name}`, count);
