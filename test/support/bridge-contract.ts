@@ -174,7 +174,7 @@ export function bridgeContract(given: BridgeCase): void {
       given.open().log('order created');
       runIn(suppressed(activeContext()), () => given.open().log('export failed'));
       expect(records.map(({ message }) => message)).to.deep.equal(['order created']);
-      expect(inner.lines).to.have.length(1);
+      expect(inner.lines.filter((line) => line.includes('a record came'))).to.have.length(1);
     });
 
     it('leaves nothing behind when disarmed, and can be armed again', async () => {
