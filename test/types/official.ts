@@ -1,7 +1,12 @@
 /** Official parts fit Sonde's sockets: checked by `tsc`, run by nobody. */
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
 import { PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
-import { AlwaysOnSampler, BatchSpanProcessor, ParentBasedSampler, SimpleSpanProcessor } from '@opentelemetry/sdk-trace';
+import {
+  AlwaysOnSampler,
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  SimpleSpanProcessor,
+} from '@opentelemetry/sdk-trace';
 import type { InitOptions } from '../../src/index.ts';
 
 declare const spanExporter: ConstructorParameters<typeof SimpleSpanProcessor>[0]['exporter'];
