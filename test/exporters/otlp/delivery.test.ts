@@ -232,7 +232,7 @@ describe('the delivery', () => {
         sink.failAlways(fault);
         start(configFor(sink.httpUrl));
         const url = protocol === 'grpc' ? sink.grpcUrl : `${sink.httpUrl}/v1/logs`;
-        const script = join(import.meta.dirname, '../../fixtures/delivery/pending-retry.ts');
+        const script = join(import.meta.dirname, '../../fixtures/delivery/pending-retry.mjs');
         const ended = await new Promise<{ code: unknown; stdout: string }>((resolve) =>
           execFile(process.execPath, [script, url, protocol], { timeout: 20_000 }, (error, stdout) =>
             resolve({ code: error?.code ?? error?.signal ?? 0, stdout }),
