@@ -8,7 +8,7 @@ import { preloadWays } from '../support/service.ts';
 import { appFolder } from '../support/tarball.ts';
 
 const apps = join(import.meta.dirname, 'apps/bridges');
-const packages = ['express', 'pino', 'winston'];
+const packages = ['express', 'pino', 'winston', 'bunyan', 'log4js'];
 
 for (const node of nodeVersions()) {
   describe(`pino, winston and console in one app (Node ${node.name})`, function () {
@@ -100,5 +100,30 @@ for (const node of nodeVersions()) {
       const [, asked] = await run(args, { NODE_ENV: 'test', SONDE_BRIDGES__CONSOLE: 'send' });
       expect(bridgedLogs(asked)).to.have.length(3);
     });
+
+    for (const [name, args] of [
+      ['ES modules', ['--import', 'sonde/register', 'others.mjs']],
+      ['loggers that were made before init()', ['late.cjs']],
+    ] as const) {
+      it(`hears pino, bunyan, log4js and winston in ${name}, each once`, async () => {
+        const [ended, sink] = await run(args);
+        const logs = sink.logs().filter(({ body }) => body === 'hello');
+        expect(logs.map(({ scope }) => scope)).to.have.members([
+          'by.pino',
+          'by.bunyan',
+          'by.log4js',
+          'by.winston',
+        ]);
+        const lines = ended.stdout.split('\n').filter((line) => line.includes('hello'));
+        expect(lines, ended.stdout).to.have.length(4);
+        const id = logs[0]!.attributes.correlation_id as string;
+        expect(id).to.be.a('string');
+        for (const log of logs) {
+          expect(log).to.include({ severityText: 'WARN' });
+          expect(log.attributes).to.include({ correlation_id: id });
+        }
+        for (const line of lines) expect(line).to.include(id);
+      });
+    }
   });
 }
