@@ -139,7 +139,7 @@ function begin(config: Config, official: OfficialParts): Sonde {
     official,
   });
   startObservations();
-  const armed = armAll(sensorsOf(config), config.instrumentations);
+  const armed = armAll(sensorsOf(config), standAside(config.instrumentations, official));
   enableOfficial(official);
   if (config.debug) tellArmed(armed.report());
   enterInheritedContext();
@@ -153,6 +153,25 @@ function sensorsOf(config: Config): Sensors {
     tracer: trace.getTracer('sonde', VERSION),
     meter: metrics.getMeter('sonde', VERSION),
   };
+}
+
+/** Official package to the instrumentation of Sonde's that sees the same calls. */
+const twins: Readonly<Record<string, string>> = {
+  '@opentelemetry/instrumentation-http': 'http',
+  '@opentelemetry/instrumentation-undici': 'undici',
+  '@opentelemetry/instrumentation-pg': 'pg',
+};
+
+/** One span an operation: who passes an official instrumentation wants its options, so Sonde's own gives way. */
+function standAside(
+  selection: Config['instrumentations'],
+  official: OfficialParts,
+): Config['instrumentations'] {
+  const names = (official.instrumentations ?? []).map(({ instrumentationName }) => instrumentationName);
+  const aside = names.flatMap((name) => twins[name] ?? []);
+  if (aside.length === 0) return selection;
+  diagnostics.info(`Sonde's own ${aside.join(', ')} stands aside for ${names.join(', ')}.`);
+  return { ...selection, disabled: [...selection.disabled, ...aside] };
 }
 
 function enableOfficial({ instrumentations = [] }: OfficialParts): void {
