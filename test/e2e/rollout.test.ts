@@ -57,6 +57,12 @@ const quietNpm = {
   npm_config_update_notifier: 'false',
 };
 
+/** Something to see for whoever watches, with nothing but Node.js. */
+const call = `const http = require('node:http');
+const server = http.createServer((request, response) => response.end()).listen(0, '127.0.0.1', () =>
+  http.get({ host: '127.0.0.1', port: server.address().port }, (response) =>
+    response.resume().on('end', () => server.close())));`;
+
 /** Without what differs from run to run. */
 const said = ({ code, stdout, stderr }: Ended) => ({
   code,
@@ -105,8 +111,8 @@ for (const node of nodeVersions()) {
     });
 
     it('observes an app that has no sonde of its own, CommonJS or ES module', async () => {
-      writeFileSync(join(app, 'plain.cjs'), "console.log('ran');");
-      writeFileSync(join(app, 'plain.mjs'), "console.log('ran');");
+      writeFileSync(join(app, 'plain.cjs'), call);
+      writeFileSync(join(app, 'plain.mjs'), call.replace(/^.*;/, "import http from 'node:http';"));
       for (const script of ['plain.mjs', 'plain.cjs']) {
         const sink = await startSink();
         const ended = await runNode([join(app, script)], {
@@ -123,7 +129,7 @@ for (const node of nodeVersions()) {
     it('leaves a tool alone silently, unless SONDE_FORCE says otherwise', async () => {
       const tool = folderOf({
         'node_modules/eslint/package.json': '{"name":"eslint","version":"9.0.0"}',
-        'node_modules/eslint/bin/eslint.js': "console.log('0 problems');",
+        'node_modules/eslint/bin/eslint.js': `console.log('0 problems'); ${call}`,
       });
       const run = async (env: Record<string, string>) => {
         const sink = await startSink();
@@ -146,7 +152,7 @@ for (const node of nodeVersions()) {
     it('adds nothing to the output of a one-liner that a script reads', async () => {
       for (const flag of ['--print', '--eval']) {
         const sink = await startSink();
-        const text = flag === '--print' ? "'v1'" : "console.log('v1')";
+        const text = flag === '--print' ? "'v1'" : `console.log('v1'); ${call}`;
         const ended = await runNode([flag, text], { node: node.path, env: machineWide(sink, node) });
         await sink.close();
         expect(ended).to.include({ code: 0, stdout: 'v1\n', stderr: '' });
@@ -158,7 +164,7 @@ for (const node of nodeVersions()) {
       const elsewhere = folderOf({});
       cpSync(packedSonde(), join(elsewhere, 'observability'), { recursive: true });
       const sink = await startSink();
-      const ended = await runNode(['--require', './observability/dist/register.cjs', '--print', "'v1'"], {
+      const ended = await runNode(['--require', './observability/dist/register.cjs', '--eval', call], {
         node: node.path,
         cwd: elsewhere,
         env: { OTEL_EXPORTER_OTLP_ENDPOINT: sink.httpUrl },
@@ -172,7 +178,7 @@ for (const node of nodeVersions()) {
     it('observes what node --test runs, not the runner', async () => {
       const tests = folderOf({
         'package.json': '{"name":"tested","version":"1.0.0"}',
-        'one.test.cjs': "require('node:test').test('works', () => {});",
+        'one.test.cjs': `require('node:test').test('works', () => { ${call} });`,
       });
       const sink = await startSink();
       const ended = await runNode(['--test'], { node: node.path, cwd: tests, env: machineWide(sink, node) });
@@ -187,8 +193,8 @@ for (const node of nodeVersions()) {
     it('leaves the worker threads of a tool alone, and observes those of an app', async () => {
       const script = (tool: string) => ({
         [`${tool}/package.json`]: `{"name":"${tool}"}`,
-        [`${tool}/main.cjs`]: "new (require('node:worker_threads').Worker)(process.argv[2]);",
-        'helper/thread.cjs': "console.log('thread');",
+        [`${tool}/main.cjs`]: `new (require('node:worker_threads').Worker)(process.argv[2]); ${call}`,
+        'helper/thread.cjs': call,
       });
       for (const [folderName, instances] of [
         ['node_modules/rollup', 0],

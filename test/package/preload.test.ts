@@ -50,8 +50,21 @@ for (const node of nodeVersions()) {
       expect(seen.resources).to.deep.equal(bare.resources);
     });
 
-    it('loads no module of the network that it has no use for yet', () => {
-      const unwanted = ['http2', 'dns', 'dgram', 'inspector', 'internal/deps/undici/undici', 'child_process'];
+    it('loads no module of the network, no cipher and no compression', () => {
+      const unwanted = [
+        'net',
+        'http',
+        'https',
+        'http2',
+        'tls',
+        'zlib',
+        'crypto',
+        'dns',
+        'dgram',
+        'inspector',
+        'child_process',
+        'internal/deps/undici/undici',
+      ];
       const extra = seen.modules.filter((name) => !bare.modules.includes(name));
       expect(extra.filter((name) => unwanted.includes(name))).to.deep.equal([]);
     });
