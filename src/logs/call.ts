@@ -1,6 +1,7 @@
 /** What a logging call means: every shape in which people hand over a message, fields and an error. */
 import { format } from 'node:util';
 import { diagnostics } from '../diagnostics.ts';
+import { bigintText, isHuge } from './bigint-text.ts';
 import { describeError, isError } from './error-shape.ts';
 import { jsonText } from './json-value.ts';
 
@@ -39,6 +40,7 @@ export function understand(args: readonly unknown[], bound: Fields | undefined):
 
 /** A message, an error, fields and some values: what is longer is no call but a list, perhaps one without end. */
 const mostParts = 64;
+const mostKeys = 1_000;
 
 /** Runs what the caller wanted to build only for a record that is really made. */
 function built(make: () => unknown): readonly unknown[] {
@@ -120,19 +122,38 @@ function printed(
 
 /** `util.format` runs code of the values it prints, so it may throw; and its `%j` writes out whatever there is. */
 function formatted(message: string, values: readonly unknown[]): string {
-  const printable = values.map((value) => (isError(value) ? textOf(value) : value));
+  const printable: unknown[] = [];
   let at = -1;
-  const plain = message.replace(directive, (sign) => {
-    if (sign !== '%%') at++;
-    if (sign !== '%j' || at >= printable.length) return sign;
-    printable[at] = jsonText(printable[at]);
-    return '%s';
-  });
+  const toPlain = (): string =>
+    message.replace(directive, (sign) => {
+      if (sign !== '%%') at++;
+      if (at >= printable.length) return sign;
+      if (isNumeric(sign) && isStructure(printable[at])) printable[at] = Number.NaN;
+      if (sign !== '%j') return sign;
+      printable[at] = jsonText(printable[at]);
+      return '%s';
+    });
   try {
-    return format(plain, ...printable);
+    for (const value of values) printable.push(bounded(value));
+    return format(toPlain(), ...printable);
   } catch {
     return message;
   }
+}
+
+function isNumeric(sign: string): boolean {
+  return sign === '%d' || sign === '%i' || sign === '%f';
+}
+
+function isStructure(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !(value instanceof Date);
+}
+
+/** `util.format` writes all digits of a BigInt and every key of an object. */
+function bounded(value: unknown): unknown {
+  if (typeof value === 'bigint') return isHuge(value) ? bigintText(value) : value;
+  if (isError(value)) return textOf(value);
+  return isFields(value) && Object.keys(value).length > mostKeys ? textOf(value) : value;
 }
 
 /** Takes the error out of the fields, opens a lone `extra`, fills the template, and finds words for an error alone. */
@@ -245,8 +266,9 @@ function joined(a: Fields | undefined, b: Fields | undefined): Fields | undefine
   return { ...a, ...b };
 }
 
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !isList(value);
+/** Whether this can stand for fields: an object that is no list and no bytes. */
+export function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !isList(value) && !ArrayBuffer.isView(value);
 }
 
 function isList(value: object): boolean {

@@ -1,5 +1,6 @@
 /** What was thrown, as plain data: JavaScript throws anything, and anything may lie, loop or throw again (A33). */
 import { types } from 'node:util';
+import { bigintText } from './bigint-text.ts';
 
 /** One link of what was thrown. */
 export interface ErrorShape {
@@ -95,13 +96,13 @@ function kindOf(thrown: unknown): string {
 function textOfObject(thrown: object): string {
   const message = read(thrown, 'message');
   if (typeof message === 'string') return message;
-  const said = text(thrown);
+  const said = isArray(thrown) || ArrayBuffer.isView(thrown) ? '[object list]' : text(thrown);
   return said.startsWith('[object ') ? `a thrown ${typeOf(thrown)}` : said;
 }
 
 function text(value: unknown): string {
   try {
-    return String(value);
+    return typeof value === 'bigint' ? bigintText(value) : String(value);
   } catch {
     return 'a value without text';
   }

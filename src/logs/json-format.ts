@@ -3,6 +3,7 @@
  * logger's name, keys, the ids of a span, bound attributes) is escaped once and kept.
  */
 import type { Attributes, Stamp } from '../context/correlation.ts';
+import { diagnostics } from '../diagnostics.ts';
 import { describeError, type ErrorShape, stackText } from './error-shape.ts';
 import { errorText, jsonText, quote, quoteKey } from './json-value.ts';
 import type { LogRecord } from './record.ts';
@@ -32,6 +33,9 @@ const fixedNames = [
 ];
 /** Names come from code, so there are few; whoever makes them from data pays for it alone. */
 const mostKept = 2_000;
+/** What one source of fields may put into a line; each value has limits of its own. */
+const mostFields = 1_000;
+const mostText = 1_048_576;
 
 /**
  * The line of design section 5: fixed names first, then bound context attributes, bound fields and the call's
@@ -114,8 +118,10 @@ function isTaken(key: string, fixed: ReadonlySet<string>): boolean {
 /** The members of `fields` but those that a later object names too. */
 function membersOf(fields: Fields, keyPart: (key: string) => string, a?: Fields, b?: Fields): string {
   let text = '';
+  let left = mostFields;
   try {
     for (const key of Object.keys(fields)) {
+      if (left-- <= 0 || text.length > mostText) return cut(text);
       if ((a !== undefined && has(a, key)) || (b !== undefined && has(b, key))) continue;
       const value = memberText(fields, key);
       if (value !== undefined) text += keyPart(key) + value;
@@ -123,6 +129,11 @@ function membersOf(fields: Fields, keyPart: (key: string) => string, a?: Fields,
   } catch {
     // A Proxy that will not be listed: the rest of the line is whole.
   }
+  return text;
+}
+
+function cut(text: string): string {
+  diagnostics.count('logs.cut_lines');
   return text;
 }
 

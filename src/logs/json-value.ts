@@ -4,6 +4,7 @@
  */
 
 import { wellFormed } from '../processing/well-formed.ts';
+import { bigintText } from './bigint-text.ts';
 import { describeError, type ErrorShape, isError } from './error-shape.ts';
 
 /** Code units of one string, and of all strings of one value together. */
@@ -13,8 +14,6 @@ const deepest = 16;
 /** Keys and elements of one value together. */
 const widest = 10_000;
 const mostKeys = 2_000;
-/** Beyond this a BigInt's digits cost more than they tell. */
-const largestBigInt = 1n << 1024n;
 
 type ToJson = (this: object, key: string) => unknown;
 
@@ -97,16 +96,12 @@ function quoteCut(text: string, length: number): string {
 
 function oddText(value: unknown): string {
   try {
-    if (typeof value === 'bigint') return bigintText(value);
+    if (typeof value === 'bigint') return `"${bigintText(value)}"`;
     if (typeof value === 'function') return quote(`[function ${String(value.name)}]`);
     return quote(String(value));
   } catch {
     return '"[unreadable]"';
   }
-}
-
-function bigintText(value: bigint): string {
-  return value > largestBigInt || value < -largestBigInt ? '"[bigint of more than 1024 bits]"' : `"${value}"`;
 }
 
 /** One value inside another, within what is left to spend. */

@@ -4,7 +4,7 @@ import { stampOf } from '../context/correlation.ts';
 import { diagnostics } from '../diagnostics.ts';
 import { nameText } from '../processing/name-text.ts';
 import { shared } from '../slot.ts';
-import { type Call, callStack, type Fields, understand } from './call.ts';
+import { type Call, callStack, type Fields, isFields, understand } from './call.ts';
 import { awaitInit } from './early.ts';
 import { describeError } from './error-shape.ts';
 import { type Level, type LevelName, levelOf, levelText, OFF, parseLevel, severity } from './levels.ts';
@@ -243,6 +243,7 @@ function withoutError(call: Call): Call {
 
 /** A copy that nobody else holds, for the writers keep its text. */
 function boundTo(before: Fields | undefined, fields: Fields): Fields | undefined {
+  if (!isFields(fields)) return before;
   try {
     return Object.freeze({ ...before, ...fields });
   } catch (error) {

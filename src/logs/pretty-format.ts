@@ -21,6 +21,8 @@ const levelColor: Record<LevelName, number> = {
 const dim = 2;
 const bold = 1;
 const shortId = 8;
+/** What one source of fields may put into a line. */
+const mostFields = 1_000;
 
 /** Lines for people, in local time, with the ids cut to 8 characters. A stack follows in lines of its own. */
 export function prettyFormat(options: { readonly colors: boolean }): (record: LogRecord) => string {
@@ -80,7 +82,7 @@ export function mergedFields(record: LogRecord): Fields {
 function copyInto(merged: Record<string, unknown>, source: Fields | undefined): void {
   if (source === undefined) return;
   try {
-    for (const key of Object.keys(source)) merged[key] = readSafely(source, key);
+    for (const key of Object.keys(source).slice(0, mostFields)) merged[key] = readSafely(source, key);
   } catch {
     // A Proxy that will not be listed.
   }
