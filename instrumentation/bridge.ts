@@ -22,7 +22,7 @@ export interface Ids {
   readonly correlation_id?: string;
 }
 
-export const idNames = ['trace_id', 'span_id', 'trace_flags', 'correlation_id'] as const;
+const idNames = ['trace_id', 'span_id', 'trace_flags', 'correlation_id'] as const;
 
 /** A record as a bridge has understood it. */
 export interface Bridged {
