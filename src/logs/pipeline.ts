@@ -99,7 +99,8 @@ function sinkFailed(error: unknown): void {
 
 const lastFormat = jsonFormat();
 
-function lastResort(record: LogRecord): void {
+/** Prints on stderr what a destination has accepted and could not give to anybody (A17), counted. Never throws. */
+export function lastResort(record: LogRecord): void {
   diagnostics.count('logs.last_resort');
   try {
     lineStream('stderr').write(lastFormat(record));
