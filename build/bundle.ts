@@ -57,11 +57,14 @@ function entries(): Record<string, string> {
   return { ...doors, ...preload, ...Object.fromEntries(parts) };
 }
 
+/** The runtime is not used, and what these two doors would lead to is asked for directly: a file less each. */
+const needless = /^(?:rolldown-runtime|parts[\\/](?:preload|start))\.cjs(?:\.map)?$/;
+
 /** What is asked before it is known whether anything of Sonde is needed. */
-const gate = /^src[\\/](?:rollout|load|config[\\/]env)\.ts$/;
-const apart = /^src[\\/](?:register|preload|index|testing)\.ts$/;
+const gate = /^src[\\/](?:preload|rollout|load|threads|config[\\/]env)\.ts$/;
+const apart = /^src[\\/](?:register|index|testing)\.ts$/;
 /** Modules of a part that nothing else uses stay in the part's own file. */
-const partOnly = /^src[\\/](?:start\.ts|traces[\\/](?:sdk|sampler|batch-processor|identity-tracer))/;
+const partOnly = /^src[\\/](?:traces[\\/](?:sdk|sampler|batch-processor|identity-tracer))/;
 const inCore = /^(?:src|instrumentation)[\\/]|^exporters[\\/](?:console|otlp[\\/](?:delivery|metrics))\.ts$/;
 
 /** What the core and the parts share, and what a start needs anyway. */
@@ -111,12 +114,13 @@ const plugin = {
   generateBundle(_options: unknown, files: Record<string, { code?: string }>) {
     const isUsed = Object.values(files).some(({ code }) => code?.includes('require_rolldown_runtime'));
     if (isUsed) throw new Error('A chunk needs the interop runtime: see `withDefault`.');
-    for (const name of Object.keys(files)) if (name.startsWith('rolldown-runtime.')) delete files[name];
+    for (const name of Object.keys(files)) if (needless.test(name)) delete files[name];
   },
   transform(code: string, id: string) {
-    if (id === register) return { code: code.replace('./preload.ts', './parts/preload.cjs'), map: null };
+    if (id === register) return { code: code.replace('./preload.ts', './gate.cjs'), map: null };
     if (id !== loader) return null;
-    return { code: code.replace(/^( {2}(\w+): )'\..+\.ts'/gm, "$1'./parts/$2.cjs'"), map: null };
+    const built = code.replace(/^( {2}(\w+): )'\..+\.ts'/gm, "$1'./parts/$2.cjs'");
+    return { code: built.replace('./parts/start.cjs', './core.cjs'), map: null };
   },
 };
 

@@ -95,11 +95,19 @@ const boundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.
 
 /** `http.server.request.duration` or `http.client.request.duration`, with the convention's buckets. */
 export function durationHistogram(meter: Meter, side: 'server' | 'client'): Histogram {
-  return meter.createHistogram(`http.${side}.request.duration`, {
-    description: `Duration of HTTP ${side} requests.`,
-    unit: 's',
-    advice: { explicitBucketBoundaries: boundaries },
-  });
+  let histogram: Histogram | undefined;
+  const create = () =>
+    meter.createHistogram(`http.${side}.request.duration`, {
+      description: `Duration of HTTP ${side} requests.`,
+      unit: 's',
+      advice: { explicitBucketBoundaries: boundaries },
+    });
+  return {
+    record(value, attributes, context) {
+      histogram ??= create();
+      histogram.record(value, attributes, context);
+    },
+  };
 }
 
 /** What tells the series of a duration apart. Absent values are left out. */

@@ -19,12 +19,12 @@ import { pino } from './pino.ts';
 import { runtime } from './runtime.ts';
 import { sqlite } from './sqlite.ts';
 import { winston } from './winston.ts';
-import { workerThreads } from './worker-threads.ts';
+import { workerNames, workerThreads } from './worker-threads.ts';
 
 type Selection = Config['instrumentations'];
 
-/** Not a choice: without it the others may report to nobody. */
-const always: readonly (() => Instrumentation)[] = [otelApi];
+/** Not a choice: without them the others may report to nobody, or under another name. */
+const always: readonly (() => Instrumentation)[] = [otelApi, workerNames];
 
 const selectable: readonly (() => Instrumentation)[] = [
   httpServer,

@@ -2,10 +2,12 @@
  * Worker threads continue the unit of work that starts them. `Worker` itself is not touched: Node clones the
  * environment data into each new worker, and a getter in it is read at that moment, in the starter's context.
  */
-import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
+import { handDownMainScript } from '../src/config/main-script.ts';
 import { activeContext } from '../src/context/context.ts';
 import { environmentDataKey, type Inheritance, inheritanceOf } from '../src/context/inherited.ts';
 import type { Instrumentation } from '../src/instrumentation.ts';
+
+type Threads = typeof import('node:worker_threads');
 
 /** Read by the structured clone; a throw here would come out of `new Worker`. */
 const handed = {
@@ -23,16 +25,28 @@ const handed = {
  * `eval: true`. `workerData` and messages stay as they are. A message's own context travels by `inject` and `extract`. (A31)
  */
 export function workerThreads(): Instrumentation {
+  let threads: Threads | undefined;
   return {
     name: 'worker-threads',
-    modules: [],
-    enable() {
-      setEnvironmentData(environmentDataKey, handed as never);
+    modules: ['node:worker_threads'],
+    patch(exports: Threads) {
+      threads = exports;
+      threads.setEnvironmentData(environmentDataKey, handed as never);
     },
     disable() {
-      if (getEnvironmentData(environmentDataKey) === (handed as never)) {
-        setEnvironmentData(environmentDataKey, undefined as never);
+      if (threads?.getEnvironmentData(environmentDataKey) === (handed as never)) {
+        threads.setEnvironmentData(environmentDataKey, undefined as never);
       }
     },
+  };
+}
+
+/** Worker threads are named after the app they belong to, whatever their own file is. */
+export function workerNames(): Instrumentation {
+  return {
+    name: 'worker-names',
+    modules: ['node:worker_threads'],
+    patch: handDownMainScript,
+    disable() {},
   };
 }

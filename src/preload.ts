@@ -1,10 +1,10 @@
 /** Whether this process is one to observe. Loads nothing of the core until that is known. */
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
 import { environment } from './config/env.ts';
 import { load } from './load.ts';
 import { isInline, isTool, isToolRun, preloads } from './rollout.ts';
+import { isMainThread, threads } from './threads.ts';
 
 /** Under this name a worker thread finds whether its process is left alone; its own script says nothing. */
 const leftAlone = 'sonde.left-alone';
@@ -32,7 +32,7 @@ function realPath(script: string): string {
 
 /** @param door URL of the file that was preloaded */
 export function preload(door: string): void {
-  const isOut = isMainThread ? isLeftAlone(door) : getEnvironmentData(leftAlone) === true;
-  if (isOut) setEnvironmentData(leftAlone, true);
+  const isOut = isMainThread() ? isLeftAlone(door) : threads()?.getEnvironmentData(leftAlone) === true;
+  if (isOut) process.getBuiltinModule('node:worker_threads').setEnvironmentData(leftAlone, true);
   else load<typeof import('./start.ts')>('start').start();
 }

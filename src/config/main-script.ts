@@ -1,9 +1,9 @@
 /** Which app this is: its main script, and the package.json nearest to it. Never the working directory. */
 import fs from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
 import { isInline } from '../rollout.ts';
-import type { Env } from './env.ts';
+import { isMainThread, threads } from '../threads.ts';
+import { type Env, environment } from './env.ts';
 
 /** Under this name a worker thread finds its process's main script; its own `argv` names the worker's file. */
 const inherited = 'sonde.main-script';
@@ -27,13 +27,14 @@ function realPath(path: string): string {
 
 /** The real path of the script the process was started with; none for `node -e`, `node -` and the prompt. */
 export function mainScript(env: Env): string | undefined {
-  if (!isMainThread) {
-    const told = getEnvironmentData(inherited);
-    return typeof told === 'string' ? told || undefined : ofThisThread(env);
-  }
-  const script = ofThisThread(env);
-  setEnvironmentData(inherited, script ?? '');
-  return script;
+  if (isMainThread()) return ofThisThread(env);
+  const told = threads()?.getEnvironmentData(inherited);
+  return typeof told === 'string' ? told || undefined : ofThisThread(env);
+}
+
+/** Leaves the main script where the worker threads of this process look for it: once the app has threads. */
+export function handDownMainScript({ setEnvironmentData }: typeof import('node:worker_threads')): void {
+  if (isMainThread()) setEnvironmentData(inherited, mainScript(environment()) ?? '');
 }
 
 export interface AppPackage {

@@ -1,7 +1,7 @@
 /** How a context passes to worker threads and child processes, and how they take it up. */
-import { getEnvironmentData, isMainThread, parentPort } from 'node:worker_threads';
 import type { Context } from '@opentelemetry/api';
 import { type InheritedVariables, inheritedCarrier } from '../config/env.ts';
+import { isMainThread, threads } from '../threads.ts';
 import { usableAttributes } from './attributes.ts';
 import { rootContext, runUnowned, standOn } from './context.ts';
 import { type Attributes, correlationOf, stampOf, withCorrelation } from './correlation.ts';
@@ -23,7 +23,9 @@ interface Handed {
 }
 
 /** Read before this thread puts its own there for the workers that it starts itself. */
-const handed = isMainThread ? undefined : (getEnvironmentData(environmentDataKey) as Handed | undefined);
+const handed = isMainThread()
+  ? undefined
+  : (threads()?.getEnvironmentData(environmentDataKey) as Handed | undefined);
 
 /** What `context` hands down; `undefined` outside a unit of work. Always in the W3C formats: it stays in the house. */
 export function inheritanceOf(context: Context): Inheritance | undefined {
@@ -58,8 +60,9 @@ export function enterInheritedContext(): void {
   const context = continueFrom(inheritance());
   if (context === rootContext) return;
   standOn(context);
-  if (parentPort !== null) disownMessages(parentPort);
-  if (isMainThread && process.send !== undefined) disownIpc();
+  const port = threads()?.parentPort;
+  if (port) disownMessages(port);
+  if (isMainThread() && process.send !== undefined) disownIpc();
 }
 
 /** A worker whose parent runs Sonde asks nobody else: its environment is a copy of the process's. */

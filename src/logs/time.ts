@@ -1,6 +1,7 @@
 /** The wall clock of records, finer than a millisecond, and its text. */
 
-let offset = performance.timeOrigin;
+/** NaN until the first look: `performance` is not loaded for nothing. */
+let offset = Number.NaN;
 
 /**
  * Epoch milliseconds with microseconds. Follows the wall clock: the finer clock only fills in what `Date.now` cuts
@@ -8,6 +9,7 @@ let offset = performance.timeOrigin;
  */
 export function now(): number {
   const wall = Date.now();
+  if (Number.isNaN(offset)) offset = performance.timeOrigin;
   const fine = offset + performance.now();
   if (fine >= wall && fine < wall + 1) return fine;
   if (fine >= wall + 1 && fine < wall + 2) return wall + 0.999;

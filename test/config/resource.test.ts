@@ -97,6 +97,8 @@ describe('name of the app', () => {
       'preload.mjs',
       [
         `import { resolveConfig, sourceOf } from ${JSON.stringify(join(root, 'src/config/resolve.ts'))};`,
+        `import { handDownMainScript } from ${JSON.stringify(join(root, 'src/config/main-script.ts'))};`,
+        "handDownMainScript(process.getBuiltinModule('node:worker_threads'));",
         'const { config } = resolveConfig();',
         'const source = sourceOf(config, "service.name");',
         'console.log(JSON.stringify({ ...config.service, source }));',

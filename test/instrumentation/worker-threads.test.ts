@@ -1,4 +1,4 @@
-import { getEnvironmentData } from 'node:worker_threads';
+import threads, { getEnvironmentData } from 'node:worker_threads';
 import { expect } from 'chai';
 import { workerThreads } from '../../instrumentation/worker-threads.ts';
 import { rootContext, runIn } from '../../src/context/context.ts';
@@ -16,7 +16,7 @@ describe('the worker-threads instrumentation', () => {
     };
     const instrumentation = workerThreads();
     const cloned = () => structuredClone(getEnvironmentData(environmentDataKey));
-    instrumentation.enable?.({} as Sensors);
+    instrumentation.patch?.(threads, 'node:worker_threads', {} as Sensors);
     expect(cloned()).to.deep.equal({ carrier: undefined });
     expect(runIn(unit, cloned)).to.deep.equal({ carrier: { correlationId: 'c-1', attributes: { a: 1 } } });
     expect(runIn(broken as never, cloned)).to.deep.equal({ carrier: undefined });

@@ -50,7 +50,7 @@ for (const node of nodeVersions()) {
       expect(seen.resources).to.deep.equal(bare.resources);
     });
 
-    it('loads no module of the network, no cipher and no compression', () => {
+    it('loads no module of the network, no cipher, no compression, no streams and no threads', () => {
       const unwanted = [
         'net',
         'http',
@@ -61,6 +61,9 @@ for (const node of nodeVersions()) {
         'crypto',
         'dns',
         'dgram',
+        'stream',
+        'worker_threads',
+        'v8',
         'inspector',
         'child_process',
         'internal/deps/undici/undici',
