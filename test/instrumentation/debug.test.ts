@@ -1,8 +1,9 @@
-import { format } from 'node:util';
+import util, { format, debuglog as named } from 'node:util';
 import { expect } from 'chai';
 import { debug } from '../../instrumentation/debug.ts';
+import { debuglog } from '../../instrumentation/debuglog.ts';
 import { bridgeContract } from '../support/bridge-contract.ts';
-import { requireOf } from '../support/bridged.ts';
+import { bridged, requireOf } from '../support/bridged.ts';
 import { runNode } from '../support/child.ts';
 import { startSink } from '../support/otlp-sink.ts';
 import { appFolder } from '../support/tarball.ts';
@@ -28,6 +29,26 @@ describe('debug', () => {
       for (const one of [log, other]) one.log = (...args: unknown[]) => void lines.push(format(...args));
       return { lines, log: (message) => log(message), whisper: (message) => other(message) };
     },
+  });
+});
+
+describe('util.debuglog', () => {
+  it('is put back when disarmed, for named imports, too', async () => {
+    const original = util.debuglog;
+    const process = bridged('debuglog', debuglog);
+    expect(util.debuglog).to.not.equal(original);
+    expect(named).to.equal(util.debuglog);
+    await process.stop();
+    expect([util.debuglog, named]).to.deep.equal([original, original]);
+  });
+
+  it('costs nothing for a section that nobody asked for', async () => {
+    const process = bridged('debuglog', debuglog);
+    const log = util.debuglog('nobody-asked');
+    log('hello');
+    expect(log.enabled).to.equal(false);
+    expect(process.records).to.have.length(0);
+    await process.stop();
   });
 });
 
