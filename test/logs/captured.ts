@@ -55,7 +55,7 @@ export function run(code: string, env: NodeJS.ProcessEnv = {}, flags: readonly s
 }
 
 /** For programs that need a shell around them. */
-const imports: string = [
+export const imports: string = [
   `import { getLogger, setLevel } from '${root}/src/logs/logger.ts';`,
   `import { startSinks } from '${root}/src/logs/early.ts';`,
   `import { addSink, setSinks } from '${root}/src/logs/pipeline.ts';`,
