@@ -1,4 +1,4 @@
-/** OTLP over HTTP: one POST an attempt, connections kept and shared by the signals that go to one place. */
+/** Batches over HTTP, OTLP's and others: one request an attempt, connections kept and shared by the signals that go to one place. */
 import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
@@ -53,7 +53,12 @@ function borrowAgent({ url, origin, tls }: Endpoint): { agent: http.Agent; giveB
 }
 
 /** Posts bodies of one content type to one endpoint. */
-export function httpTransport(endpoint: Endpoint, target: OtlpTarget, contentType: string): Transport {
+export function httpTransport(
+  endpoint: Endpoint,
+  target: OtlpTarget,
+  contentType: string,
+  method = 'POST',
+): Transport {
   const { agent, giveBack } = borrowAgent(endpoint);
   const underWay = new Set<http.ClientRequest>();
   let closed = false;
@@ -61,7 +66,7 @@ export function httpTransport(endpoint: Endpoint, target: OtlpTarget, contentTyp
   function post(body: Uint8Array, encoding: string | undefined): Promise<Reply & { stale?: boolean }> {
     const options = {
       agent,
-      method: 'POST',
+      method,
       headers: headersOf(endpoint, target, contentType, body, encoding),
     };
     const module = endpoint.url.protocol === 'https:' ? https : http;

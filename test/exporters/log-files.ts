@@ -21,6 +21,8 @@ process.once('exit', () => base && fs.rmSync(base, { recursive: true, force: tru
 const imports: string = [
   `import fs from 'node:fs';`,
   `import { fileDestination } from '${root}/exporters/file.ts';`,
+  `import { memoryDestination } from '${root}/exporters/memory.ts';`,
+  `import { httpLogDestination } from '${root}/exporters/http-log.ts';`,
   `import { recordWith } from '${root}/test/logs/captured.ts';`,
   `import { diagnostics } from '${root}/src/diagnostics.ts';`,
   `import { deliver, setSinks } from '${root}/src/logs/pipeline.ts';`,
