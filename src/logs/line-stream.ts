@@ -16,7 +16,7 @@ export interface LineStream {
   readonly isTerminal: boolean;
 }
 
-/** What a reader that stands still may cost: milliseconds of waiting for one line, characters that are kept. */
+/** What a reader that stands still may cost: milliseconds of waiting for one line, bytes that are kept. */
 const longestWait = 20;
 const longestLastWait = 500;
 const mostPending = 1_048_576;
@@ -32,14 +32,16 @@ export function lineStream(name: StreamName): LineStream {
 /** For tests and pipes of one's own: lines to any descriptor. */
 export function openStream(name: string, fd: number): LineStream {
   let closed = false;
-  let pending = '';
-  let watching = false;
+  let pending: Buffer[] = [];
+  let pendingBytes = 0;
+  let retrying = false;
+  let atExit = false;
   let terminal: boolean | undefined;
 
   function write(line: string): void {
     const text = `${line}\n`;
     if (closed) diagnostics.count(`logs.dropped.${name}_closed`);
-    else if (pending !== '') keep(text);
+    else if (pending.length > 0) queue(text);
     else send(text);
   }
 
@@ -64,7 +66,7 @@ export function openStream(name: string, fd: number): LineStream {
           Atomics.wait(sleeper, 0, 0, 1);
           continue;
         }
-        if (isBusy(error)) keep(rest.toString());
+        if (isBusy(error)) keep(rest);
         else refused(error);
         return;
       }
@@ -83,30 +85,35 @@ export function openStream(name: string, fd: number): LineStream {
     );
   }
 
-  function keep(text: string): void {
-    if (pending.length + text.length > mostPending) {
-      diagnostics.count(`logs.dropped.${name}_blocked`);
-      return;
-    }
-    pending += text;
-    if (watching) return;
-    watching = true;
-    process.once('exit', () => release(longestLastWait));
-    retryLater();
+  function queue(text: string): void {
+    const bytes = Buffer.from(text);
+    if (pendingBytes + bytes.length > mostPending) diagnostics.count(`logs.dropped.${name}_blocked`);
+    else keep(bytes);
+  }
+
+  /** The rest of a line that is half out is kept whatever its size: half a line would spoil the next one. */
+  function keep(bytes: Buffer): void {
+    pending.push(bytes);
+    pendingBytes += bytes.length;
+    if (!atExit) process.once('exit', () => release(longestLastWait));
+    atExit = true;
+    if (!retrying) retryLater();
   }
 
   function retryLater(): void {
+    retrying = true;
     setTimeout(() => {
       release(0);
-      if (pending !== '') retryLater();
-      else watching = false;
+      retrying = false;
+      if (pending.length > 0) retryLater();
     }, retryMillis).unref();
   }
 
   function release(wait: number): void {
-    const text = pending;
-    pending = '';
-    if (text !== '') finish(Buffer.from(text), wait);
+    const bytes = Buffer.concat(pending);
+    pending = [];
+    pendingBytes = 0;
+    finish(bytes, wait);
   }
 
   return {
