@@ -29,8 +29,7 @@ export function lineStream(name: StreamName): LineStream {
   return shared(`logs.stream.${name}`, () => openStream(name, name === 'stdout' ? 1 : 2));
 }
 
-/** For tests and pipes of one's own: lines to any descriptor. */
-export function openStream(name: string, fd: number): LineStream {
+function openStream(name: string, fd: number): LineStream {
   let closed = false;
   let pending: Buffer[] = [];
   let pendingBytes = 0;
