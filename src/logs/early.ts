@@ -6,7 +6,7 @@ import { earlyLogs } from '../config/early.ts';
 import { shared } from '../slot.ts';
 import { type Format, lineFormat } from './format.ts';
 import { type LineStream, lineStream } from './line-stream.ts';
-import { addSink, deliver, setSinks } from './pipeline.ts';
+import { addPrinter, deliver, emit, setSinks } from './pipeline.ts';
 import type { LogRecord, Sink } from './record.ts';
 import { parseLevels, passes, setLevels } from './tree.ts';
 
@@ -43,7 +43,7 @@ export function awaitInit(): void {
   const { level, print } = earlyLogs();
   early.silent = !print;
   setLevels(parseLevels(level));
-  addSink(earlySink);
+  addPrinter(earlySink);
   // Not with the first record: one that is said by a listener of `exit` would come too late for that.
   process.once('exit', giveUp);
 }
@@ -61,15 +61,13 @@ export function startSinks(printers: readonly Sink[], senders: readonly Sink[]):
   early.held = [];
   early.printed = [];
   process.off('exit', giveUp);
-  setSinks([...printers, ...senders]);
-  if (senders.length > 0) replay(printed, senders);
-  replay(held, [...printers, ...senders]);
+  setSinks(printers, senders);
+  if (senders.length > 0) replay(printed, (record) => deliver(record, senders));
+  replay(held, emit);
 }
 
-function replay(records: readonly LogRecord[], sinks: readonly Sink[]): void {
-  for (const record of records) {
-    if (passes(record.logger, record.severityNumber)) deliver(record, sinks);
-  }
+function replay(records: readonly LogRecord[], send: (record: LogRecord) => void): void {
+  for (const record of records) if (passes(record.logger, record.severityNumber)) send(record);
 }
 
 function earlySink(record: LogRecord): void {

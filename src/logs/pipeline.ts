@@ -1,38 +1,61 @@
-/** The one way of every log record: a list of plain functions, then the sinks. Nothing here throws. */
+/**
+ * The one way of every log record: the filters of its logger, a list of plain functions, then the handlers of the
+ * tree and the sinks beside it. Nothing here throws.
+ */
 import { diagnostics } from '../diagnostics.ts';
 import { shared } from '../slot.ts';
 import { jsonFormat } from './json-format.ts';
+import { otherWord, severity } from './levels.ts';
 import { lineStream } from './line-stream.ts';
 import type { LogRecord, Sink } from './record.ts';
+import { filtered, routeOf } from './route.ts';
+import { type LoggerNode, routedNode } from './tree.ts';
 
 /** Looks at a record and gives it back, changed in a copy, or `undefined` to drop it. */
 export type Processor = (record: LogRecord) => LogRecord | undefined;
 
 interface Pipeline {
   processors: readonly Processor[];
+  /** Printers first, then the senders: where a record goes that no configuration leads elsewhere. */
   sinks: readonly Sink[];
+  /** Those of the sinks that stand beside the tree: they take what its handlers take (OTLP). */
+  senders: readonly Sink[];
   depth: number;
 }
 
 /** A value that logs while it is being logged must come to an end. */
 const deepest = 8;
-const pipeline = shared<Pipeline>('logs.pipeline', () => ({ processors: [], sinks: [], depth: 0 }));
+const pipeline = shared<Pipeline>('logs.pipeline', () => ({
+  processors: [],
+  sinks: [],
+  senders: [],
+  depth: 0,
+}));
 
 /** Sends one record on its way. */
 export function emit(record: LogRecord): void {
-  deliver(record, pipeline.sinks);
+  const word = otherWord(record.level);
+  const node = routedNode(record.logger);
+  deliver(word === undefined ? record : { ...record, level: word }, pipeline.sinks, node);
 }
 
-/** As `emit`, to these sinks only. A record that no sink of the list would take is printed on stderr (A17). */
-export function deliver(record: LogRecord, sinks: readonly Sink[]): void {
+/**
+ * As `emit`, to these sinks only, or by the way of a node. A record that none of them would take is printed on stderr
+ * (A17).
+ */
+export function deliver(record: LogRecord, sinks: readonly Sink[], node?: LoggerNode): void {
   if (pipeline.depth >= deepest) {
     diagnostics.count('logs.dropped.recursion');
     return;
   }
   pipeline.depth++;
   try {
-    const processed = pipeline.processors.length === 0 ? record : processedOf(record);
-    if (processed !== undefined) hand(processed, sinks);
+    const passed = node === undefined ? record : filtered(record, node.settings.filters);
+    if (passed === undefined) return;
+    const processed = pipeline.processors.length === 0 ? passed : processedOf(passed);
+    if (processed === undefined) return;
+    if (node === undefined) hand(processed, sinks);
+    else handByRoute(processed, node);
   } finally {
     pipeline.depth--;
   }
@@ -48,20 +71,29 @@ export function setProcessors(processors: readonly Processor[]): void {
   pipeline.processors = [...processors];
 }
 
-/** Replaces every sink; an empty list is silence. Gives back the list before. */
-export function setSinks(sinks: readonly Sink[]): readonly Sink[] {
+/** Replaces every sink; two empty lists are silence. Gives back the list before. */
+export function setSinks(printers: readonly Sink[], senders: readonly Sink[] = []): readonly Sink[] {
   const before = pipeline.sinks;
-  pipeline.sinks = [...sinks];
+  pipeline.sinks = [...printers, ...senders];
+  pipeline.senders = [...senders];
   return before;
 }
 
-/** Adds a sink behind the others, unless it is there already. */
+/** Adds a sink behind the others and beside the tree, unless it is there already. */
 export function addSink(sink: Sink): void {
-  if (!pipeline.sinks.includes(sink)) pipeline.sinks = [...pipeline.sinks, sink];
+  if (pipeline.sinks.includes(sink)) return;
+  pipeline.sinks = [...pipeline.sinks, sink];
+  pipeline.senders = [...pipeline.senders, sink];
+}
+
+/** Adds a sink to those that stand for the root's handlers as long as it has none of its own. */
+export function addPrinter(sink: Sink): void {
+  pipeline.sinks = [...pipeline.sinks, sink];
 }
 
 export function removeSink(sink: Sink): void {
   pipeline.sinks = pipeline.sinks.filter((other) => other !== sink);
+  pipeline.senders = pipeline.senders.filter((other) => other !== sink);
 }
 
 function processedOf(record: LogRecord): LogRecord | undefined {
@@ -80,16 +112,42 @@ function processedOf(record: LogRecord): LogRecord | undefined {
 
 function hand(record: LogRecord, sinks: readonly Sink[]): void {
   let taken = sinks.length === 0;
-  for (let i = 0; i < sinks.length; i++) {
+  for (let i = 0; i < sinks.length; i++) if (sendTo(sinks[i]!, record)) taken = true;
+  if (!taken && !record.printed) lastResort(record);
+}
+
+/** Python's rules: each handler on the way by its own level and filters, wherever the level was set (A2, A4). */
+function handByRoute(record: LogRecord, node: LoggerNode): void {
+  const { handlers, defaults, reached } = routeOf(node);
+  let failed = false;
+  let taken = false;
+  for (const handler of handlers) {
+    if (record.severityNumber < handler.level) continue;
+    const passed = filtered(record, handler.filters);
+    if (passed === undefined) continue;
     try {
-      const answer: unknown = sinks[i]!(record);
-      if (answer instanceof Promise) answer.catch(sinkFailed);
+      handler.destination.write(passed);
       taken = true;
     } catch (error) {
+      failed = true;
       sinkFailed(error);
     }
   }
-  if (!taken && !record.printed) lastResort(record);
+  if (defaults) hand(record, pipeline.sinks);
+  else if (reached) for (const sink of pipeline.senders) sendTo(sink, record);
+  const unheard = handlers.length === 0 && !defaults && record.severityNumber >= severity.WARN;
+  if (((failed && !taken) || unheard) && !record.printed) lastResort(record);
+}
+
+function sendTo(sink: Sink, record: LogRecord): boolean {
+  try {
+    const answer: unknown = sink(record);
+    if (answer instanceof Promise) answer.catch(sinkFailed);
+    return true;
+  } catch (error) {
+    sinkFailed(error);
+    return false;
+  }
 }
 
 function sinkFailed(error: unknown): void {
@@ -102,6 +160,8 @@ const lastFormat = jsonFormat();
 /** Prints on stderr what a destination has accepted and could not give to anybody (A17), counted. Never throws. */
 export function lastResort(record: LogRecord): void {
   diagnostics.count('logs.last_resort');
+  const told = 'Log records that no handler takes are printed here: see logs.last_resort in the counters.';
+  diagnostics.warnOnce('logs.last_resort', 'SONDE_ERR_SINK', told);
   try {
     lineStream('stderr').write(lastFormat(record));
   } catch {

@@ -3,20 +3,22 @@
 import { wellFormed } from '../processing/well-formed.ts';
 import { describeError, type ErrorShape, headOf } from './error-shape.ts';
 import { jsonText } from './json-value.ts';
-import type { LevelName } from './levels.ts';
+import type { LevelWord } from './levels.ts';
 import type { LogRecord } from './record.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 type Paint = (code: number, text: string) => string;
 
 /** ANSI colours: grey, cyan, green, yellow, red, magenta. */
-const levelColor: Record<LevelName, number> = {
+const levelColor: Record<LevelWord, number> = {
   TRACE: 90,
   DEBUG: 36,
   INFO: 32,
   WARN: 33,
+  WARNING: 33,
   ERROR: 31,
   FATAL: 35,
+  CRITICAL: 35,
 };
 const dim = 2;
 const bold = 1;

@@ -1,7 +1,7 @@
 /** A log record: made once, stamped at birth, then only read. */
 import type { Context } from '@opentelemetry/api';
 import type { Stamp } from '../context/correlation.ts';
-import type { LevelName } from './levels.ts';
+import type { LevelWord } from './levels.ts';
 
 /**
  * One log record, whoever made it: Sonde's logger, the OpenTelemetry Logs API, or a bridged library. It is encoded
@@ -10,7 +10,7 @@ import type { LevelName } from './levels.ts';
 export interface LogRecord {
   /** Epoch milliseconds, with fractions where the clock gives them. */
   readonly time: number;
-  readonly level: LevelName;
+  readonly level: LevelWord;
   /** OpenTelemetry SeverityNumber, 1 to 24. */
   readonly severityNumber: number;
   /** Dotted logger name; the instrumentation scope in OTLP. */

@@ -1,8 +1,26 @@
-/** The tree of dotted logger names and the level of each (A2, A14). A name without a level has its parent's. */
+/**
+ * The tree of dotted logger names (A2): level, handlers, filters and propagation of each. A name without a level has
+ * its parent's (A14).
+ */
 import { shared } from '../slot.ts';
+import type { Filter, Handler } from './handler.ts';
 import { OFF, parseLevel, severity } from './levels.ts';
 
-/** One name of the tree. Handlers, filters and propagation of a name will live here too. */
+/** What a configuration may say of a name. What it leaves out is as if nothing had ever been said. */
+export interface NodeSettings {
+  /** SeverityNumber (or `OFF`). It wins over the level of the environment. */
+  readonly level?: number;
+  /** The name's own; `undefined` at the root stands for the printers of `init`: the console. */
+  readonly handlers?: readonly Handler[];
+  /** Asked for records that are logged at this very name. */
+  readonly filters?: readonly Filter[];
+  /** Whether records go on to the handlers of the parent; true by default. */
+  readonly propagate?: boolean;
+  /** Nothing logged at this very name passes; names below it are not touched. */
+  readonly disabled?: boolean;
+}
+
+/** One name of the tree. */
 export interface LoggerNode {
   readonly name: string;
   readonly children: LoggerNode[];
@@ -11,6 +29,9 @@ export interface LoggerNode {
   level: number | undefined;
   /** The level in force: what lies below it is not even looked at. Kept right by `setLevel`. */
   threshold: number;
+  settings: NodeSettings;
+  /** Whether records of this name go another way than straight to all sinks. Kept right by `configureNodes`. */
+  routed: boolean;
 }
 
 /** What `SONDE_LOG_LEVEL` says, and what of it could not be understood. */
@@ -24,24 +45,77 @@ export interface LevelSpec {
 interface Tree {
   readonly root: LoggerNode;
   readonly nodes: Map<string, LoggerNode>;
+  /** Whether any node is routed: until then no record pays for what could be configured. */
+  routed: boolean;
 }
 
 const tree = shared<Tree>('logs.tree', () => ({
-  root: { name: '', children: [], parent: undefined, level: severity.INFO, threshold: severity.INFO },
+  root: {
+    ...{ name: '', children: [], parent: undefined, settings: {}, routed: false },
+    ...{ level: severity.INFO, threshold: severity.INFO },
+  },
   nodes: new Map(),
+  routed: false,
 }));
 
+/** Django's names of what are Sonde's nodes: one node, two names (A10). */
+const aliases: ReadonlyMap<string, string> = new Map([
+  ['django', 'sonde'],
+  ['django.request', 'sonde.request'],
+  ['django.server', 'sonde.server'],
+  ['django.template', 'sonde.template'],
+  ['django.db', 'sonde.db'],
+  ['django.db.backends', 'sonde.db'],
+  ['django.db.backends.schema', 'sonde.db.schema'],
+  ['django.security', 'sonde.security'],
+]);
+
+/** The name of the node behind a name: `sonde.security.csrf` for `django.security.csrf`. Most are their own. */
+export function nodeName(name: string): string {
+  if (!name.startsWith('django')) return name;
+  if (name.startsWith('django.security.')) return `sonde${name.slice('django'.length)}`;
+  return aliases.get(name) ?? name;
+}
+
 /** The node of a dotted name, made with its parents on first use. `''`, `root` and `*` are the root. */
-export function nodeOf(name: string): LoggerNode {
+export function nodeOf(alias: string): LoggerNode {
+  const name = nodeName(alias);
   if (name === '' || name === 'root' || name === '*') return tree.root;
   const found = tree.nodes.get(name);
   if (found !== undefined) return found;
   const dot = name.lastIndexOf('.');
   const parent = dot > 0 ? nodeOf(name.slice(0, dot)) : tree.root;
-  const node: LoggerNode = { name, children: [], parent, level: undefined, threshold: parent.threshold };
+  const node: LoggerNode = {
+    ...{ name, children: [], parent, settings: {}, routed: parent.routed },
+    ...{ level: undefined, threshold: levelInForce(parent) },
+  };
   parent.children.push(node);
   tree.nodes.set(name, node);
   return node;
+}
+
+/** The node whose way a record of this name goes, or `undefined` when that is straight to all sinks. */
+export function routedNode(name: string): LoggerNode | undefined {
+  if (!tree.routed) return undefined;
+  const node = tree.nodes.get(name) ?? nodeOf(name);
+  return node.routed ? node : undefined;
+}
+
+/** Every node there is but the root. */
+export function namedNodes(): readonly LoggerNode[] {
+  return [...tree.nodes.values()];
+}
+
+/** Replaces what was configured for every name; names that are not in the list have nothing of their own then. */
+export function configureNodes(all: ReadonlyMap<string, NodeSettings>): void {
+  for (const node of [tree.root, ...tree.nodes.values()]) node.settings = {};
+  for (const [name, settings] of all) {
+    const node = nodeOf(name);
+    node.settings = settings;
+    if (settings.level !== undefined) node.level = settings.level;
+  }
+  tree.routed = false;
+  spread(tree.root);
 }
 
 /**
@@ -57,11 +131,14 @@ export function setLevel(name: string, level: string | undefined): boolean {
   return true;
 }
 
-/** Puts a whole specification in force; names it does not mention lose what was set for them before. */
+/**
+ * Puts a whole specification in force; names it does not mention lose what was set for them before. Levels that a
+ * configuration in code names stay.
+ */
 export function setLevels(spec: LevelSpec): void {
-  for (const node of tree.nodes.values()) node.level = undefined;
-  tree.root.level = spec.levels.get('') ?? severity.INFO;
-  for (const [name, level] of spec.levels) nodeOf(name).level = level;
+  for (const node of tree.nodes.values()) node.level = node.settings.level;
+  tree.root.level = tree.root.settings.level ?? spec.levels.get('') ?? severity.INFO;
+  for (const [name, level] of spec.levels) nodeOf(name).level ??= level;
   spread(tree.root);
 }
 
@@ -99,7 +176,16 @@ function assign(node: LoggerNode, level: number | undefined): void {
   spread(node);
 }
 
-function spread(node: LoggerNode): void {
-  node.threshold = node.level ?? node.parent?.threshold ?? severity.INFO;
-  for (const child of node.children) spread(child);
+function levelInForce(node: LoggerNode): number {
+  return node.level ?? (node.parent === undefined ? severity.INFO : levelInForce(node.parent));
+}
+
+function spread(node: LoggerNode, inherited: number = levelInForce(node)): void {
+  const level = node.level ?? inherited;
+  const { handlers, filters = [], propagate = true, disabled = false } = node.settings;
+  node.threshold = disabled ? OFF : level;
+  const own = handlers !== undefined || filters.length > 0 || !propagate;
+  node.routed = own || node.parent?.routed === true;
+  tree.routed ||= node.routed;
+  for (const child of node.children) spread(child, level);
 }
