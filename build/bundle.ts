@@ -3,6 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { join, relative } from 'node:path';
 import { type RolldownBuild, rolldown } from 'rolldown';
+import { rememberHashes, seriesHash } from './series-hash.ts';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
@@ -118,6 +119,7 @@ const plugin = {
   },
   transform(code: string, id: string) {
     if (id === register) return { code: code.replace('./preload.ts', './gate.cjs'), map: null };
+    if (seriesHash.test(id)) return { code: rememberHashes(code), map: null };
     if (id !== loader) return null;
     const built = code.replace(/^( {2}(\w+): )'\..+\.ts'/gm, "$1'./parts/$2.cjs'");
     return { code: built.replace('./parts/start.cjs', './core.cjs'), map: null };

@@ -126,7 +126,7 @@ function describe(target: DatabaseTarget, { text, operation, collection, summary
     'db.query.summary': summary || undefined,
   });
   const span = defined({ ...point, 'db.query.text': text || undefined });
-  return { name: summary || target.namespace || target.system, span, point };
+  return { name: summary || target.namespace || target.system, span, point: Object.freeze(point) };
 }
 
 function defined(attributes: Attributes): Attributes {

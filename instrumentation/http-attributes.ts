@@ -139,7 +139,8 @@ export function seriesAttributes(placeName: string, partName: string): (series: 
   function add(series: Series): Attributes {
     if (size >= maxSeries) known.clear();
     size = size >= maxSeries ? 1 : size + 1;
-    const attributes = describeSeries(series, placeName, partName);
+    // Frozen, so that the bundled SDK needs to hash them once only (see build/bundle.ts).
+    const attributes = Object.freeze(describeSeries(series, placeName, partName));
     const entry = { ...series, attributes };
     const entries = known.get(series.part);
     if (entries === undefined) known.set(series.part, [entry]);

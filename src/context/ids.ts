@@ -8,7 +8,12 @@ export interface IdGenerator {
 }
 
 /** With the first id, not before: it is the slowest of Node's own modules to load, and a start needs none of it. */
-const crypto = (): typeof import('node:crypto') => process.getBuiltinModule('node:crypto');
+let loaded: typeof import('node:crypto') | undefined;
+
+function crypto(): typeof import('node:crypto') {
+  loaded ??= process.getBuiltinModule('node:crypto');
+  return loaded;
+}
 
 /** Small, because an id that is kept keeps the text it was cut from. */
 const poolBytes = 1024;

@@ -28,6 +28,8 @@ export class BatchQueue<Item> {
   readonly #exporter: Outlet<Item>;
   readonly #config: BatchConfig;
   readonly #options: BatchOptions;
+  /** Names of counters are made once: a fresh text is hashed at each look into the map. */
+  readonly #emitted: string;
   readonly #waiters = new Set<{ readonly upTo: number; done(): void }>();
   #items: Item[] = [];
   #added = 0;
@@ -43,6 +45,7 @@ export class BatchQueue<Item> {
     this.#exporter = exporter;
     this.#config = config;
     this.#options = options;
+    this.#emitted = `emitted.${options.name}`;
   }
 
   /** Items that wait or are under way. */
@@ -55,7 +58,7 @@ export class BatchQueue<Item> {
    * forgets the oldest instead.
    */
   add(item: Item): void {
-    diagnostics.count(`emitted.${this.#options.name}`);
+    diagnostics.count(this.#emitted);
     if (this.#closed) this.#lose(1, 'shutdown', 'born after shutdown');
     else if (this.#items.length < this.#config.maxQueueSize || this.#forgetOldest()) this.#keep(item);
     else this.#lose(1, 'queue_full', 'queue full');
