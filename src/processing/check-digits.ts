@@ -1,0 +1,77 @@
+/** Numbers that prove themselves: payment cards by Luhn, bank accounts by mod 97. */
+
+/** Lengths of an IBAN by country. */
+const ibanLengths: ReadonlyMap<string, number> = new Map(
+  `AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 EG29
+   ES24 FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 LB28
+   LC32 LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 MK19 MN20 MR27 MT31 MU30 NI28 NL18 NO15 OM23 PK24 PL28 PS29 PT25
+   QA29 RO24 RS22 RU33 SA24 SC31 SD18 SE24 SI19 SK24 SM27 SO23 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 YE30`
+    .trim()
+    .split(/\s+/)
+    .map((entry) => [entry.slice(0, 2), Number(entry.slice(2))]),
+);
+
+/** First and last six digits of the ranges that cards have, and their lengths. */
+const ranges: readonly (readonly [first: number, last: number, ...lengths: number[]])[] = [
+  [400000, 499999, 13, 16, 19],
+  [510000, 559999, 16],
+  [222100, 272099, 16],
+  [340000, 349999, 15],
+  [370000, 379999, 15],
+  [300000, 305999, 14, 16],
+  [360000, 369999, 14, 16],
+  [380000, 399999, 14, 16],
+  [352800, 358999, 16, 17, 18, 19],
+  [500000, 509999, 13, 14, 15, 16, 17, 18, 19],
+  [560000, 589999, 16, 18, 19],
+  [601100, 601199, 16, 19],
+  [620000, 629999, 16, 17, 18, 19],
+  [630400, 630499, 16, 18, 19],
+  [644000, 659999, 16, 19],
+  [675900, 676399, 16, 18, 19],
+  [606900, 608999, 16],
+  [220000, 220499, 16, 17, 18, 19],
+  [979200, 979299, 16],
+];
+
+/** Whether the first `count` digits are a card number: a known range, its length, and the digit of ISO/IEC 7812. */
+export function isCardNumber(digits: ArrayLike<number>, count: number = digits.length): boolean {
+  if (count < 13 || count > 19 || !hasLuhnDigit(digits, count)) return false;
+  let lead = 0;
+  for (let i = 0; i < 6; i++) lead = lead * 10 + digits[i]!;
+  const known = ranges.some(
+    ([first, last, ...lengths]) => lead >= first && lead <= last && lengths.includes(count),
+  );
+  return known && !(count === 13 && hasArticleDigit(digits));
+}
+
+function hasLuhnDigit(digits: ArrayLike<number>, count: number): boolean {
+  let sum = 0;
+  for (let i = count - 1, even = false; i >= 0; i--, even = !even) {
+    const digit = digits[i]!;
+    sum += even ? (digit > 4 ? digit * 2 - 9 : digit * 2) : digit;
+  }
+  return sum % 10 === 0;
+}
+
+/** EAN-13: German articles begin like the short cards that nobody issues any more. */
+function hasArticleDigit(digits: ArrayLike<number>): boolean {
+  let sum = 0;
+  for (let i = 0; i < 13; i++) sum += digits[i]! * (i % 2 === 0 ? 1 : 3);
+  return sum % 10 === 0;
+}
+
+/** How long an IBAN of this country is; 0 where there is none. */
+export function ibanLength(country: string): number {
+  return ibanLengths.get(country.toUpperCase()) ?? 0;
+}
+
+/** Whether letters and digits (without spaces) have the check digits of ISO 13616. */
+export function isIban(text: string): boolean {
+  let rest = 0;
+  for (let i = 0; i < text.length; i++) {
+    const value = Number.parseInt(text[(i + 4) % text.length]!, 36);
+    rest = (rest * (value > 9 ? 100 : 10) + value) % 97;
+  }
+  return rest === 1;
+}
