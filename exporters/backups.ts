@@ -53,6 +53,7 @@ function backupsOf(file: string, suffix: RegExp): string[] {
  */
 export async function compressBackups(file: string, suffix: RegExp = /^\d+$/): Promise<void> {
   try {
+    removeDrafts(file);
     for (const backup of backupsOf(file, suffix)) {
       if (fs.existsSync(backup)) await compress(file, backup, suffix);
     }
@@ -64,7 +65,6 @@ export async function compressBackups(file: string, suffix: RegExp = /^\d+$/): P
 async function compress(file: string, backup: string, suffix: RegExp): Promise<void> {
   const { ino, size } = fs.statSync(backup);
   const draft = path.join(path.dirname(file), `.${path.basename(file)}.${ino}.gz`);
-  if (isAbandoned(draft)) fs.rmSync(draft, { force: true });
   const from = fs.openSync(backup, 'r');
   try {
     await pipeline(
@@ -90,6 +90,16 @@ function settle(file: string, suffix: RegExp, draft: string, ino: number, size: 
     return;
   }
   fs.rmSync(draft, { force: true });
+}
+
+/** What processes that were killed have left. */
+function removeDrafts(file: string): void {
+  const folder = path.dirname(file);
+  const start = `.${path.basename(file)}.`;
+  for (const name of fs.readdirSync(folder)) {
+    const isDraft = name.startsWith(start) && /^\d+\.gz$/.test(name.slice(start.length));
+    if (isDraft && isAbandoned(path.join(folder, name))) fs.rmSync(path.join(folder, name), { force: true });
+  }
 }
 
 function isAbandoned(draft: string): boolean {

@@ -76,16 +76,16 @@ export function fileDestination(options: FileDestinationOptions): Destination {
   let closed = false;
 
   function release(): void {
-    clearTimeout(timer);
+    if (timer !== undefined) clearTimeout(timer);
     timer = undefined;
     try {
       trouble.unlessRecent();
       out.append(lines);
+      gathered = 0;
       trouble.over();
     } catch (error) {
-      throw trouble.heard(error);
-    } finally {
       gathered = lines.reduce((sum, line) => sum + line.length, 0);
+      throw trouble.heard(error);
     }
   }
 

@@ -14,16 +14,20 @@ import { holding } from './file-lock.ts';
 import type { RolloverTimes } from './rollover-times.ts';
 
 /** How long one may write without looking whether the file was moved, cut or shared. Milliseconds. */
-const lookEvery = 1;
+const lookEvery = 0.5;
 /** How long somebody who was seen writing is expected back. Milliseconds. */
 const companyStays = 5000;
 /** More than anybody can write unseen in `lookEvery`. Bytes. */
-const margin = 131_072;
+const margin = 65_536;
 /** In company: more than the others can write while this process stands still between looking and writing. */
 const partInCompany = 0.25;
 /** After a rotation that failed the file is written on, and the next is tried so much later. Milliseconds. */
 const rotateAgainAfter = 60_000;
 
+/** How often, a millisecond apart, a line is found unfinished before it counts as left behind. */
+const patience = 5;
+
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
 const unobserved = suppressed(rootContext);
 const { O_APPEND, O_CREAT, O_WRONLY, O_NONBLOCK = 0 } = fs.constants;
 
@@ -78,9 +82,20 @@ export function rotatingFile(options: RotatingFileOptions): RotatingFile {
     identity = identityOf(there);
     isRegular = there.isFile();
     size = there.size;
-    torn = false;
+    torn = isRegular && size > 0 && endsInside();
     rollover = times?.next(there.birthtimeMs || there.mtimeMs) ?? Number.POSITIVE_INFINITY;
     return fd;
+  }
+
+  /** A process killed while it wrote leaves half a line, which must not swallow the next one. */
+  function endsInside(): boolean {
+    if (encoding !== 'utf8') return false;
+    for (let looks = 1; !endsWithLine(file); looks++) {
+      if (looks === patience) return true;
+      // Perhaps another process is in the middle of writing.
+      Atomics.wait(sleeper, 0, 0, 1);
+    }
+    return false;
   }
 
   function close(): void {
@@ -109,7 +124,7 @@ export function rotatingFile(options: RotatingFileOptions): RotatingFile {
   function isFarFromEnd(lines: readonly string[], now: number): boolean {
     if (!bySize) return Date.now() < rollover;
     const rest = now < companyUntil ? Math.max(margin, maxBytes * partInCompany) : margin;
-    return size + bytesOf(lines) + rest <= maxBytes;
+    return size + rest + mostBytesOf(lines) <= maxBytes;
   }
 
   function append(lines: string[]): void {
@@ -160,12 +175,13 @@ export function rotatingFile(options: RotatingFileOptions): RotatingFile {
 
   function write(lines: string[], count: number): void {
     const text = (torn ? '\n' : '') + (lines.length === 1 ? lines[0] : lines.slice(0, count).join(''));
-    const length = Buffer.byteLength(text, encoding);
     const written = fs.writeSync(fd!, text, null, encoding);
+    const length = Buffer.byteLength(text, encoding);
     if (written < length) finish(Buffer.from(text, encoding), written);
     torn = false;
     size += length;
-    lines.splice(0, count);
+    if (count === lines.length) lines.length = 0;
+    else lines.splice(0, count);
   }
 
   /** The disk took only a part. What cannot be finished is taken back: half a line is worse than none. */
@@ -190,6 +206,28 @@ export function rotatingFile(options: RotatingFileOptions): RotatingFile {
   }
 
   return { open: () => void open(), append, settled: () => compressing, close };
+}
+
+/** Without counting: no encoding makes more than three bytes of a character. */
+function mostBytesOf(lines: readonly string[]): number {
+  let characters = 1;
+  for (const line of lines) characters += line.length;
+  return characters * 3;
+}
+
+/** Whether the last byte is a line break; what cannot be read is not doubted. */
+function endsWithLine(file: string): boolean {
+  let fd: number | undefined;
+  try {
+    fd = fs.openSync(file, 'r');
+    const last = Buffer.of(10);
+    fs.readSync(fd, last, 0, 1, Math.max(0, fs.fstatSync(fd).size - 1));
+    return last[0] === 10;
+  } catch {
+    return true;
+  } finally {
+    if (fd !== undefined) fs.closeSync(fd);
+  }
 }
 
 function identityOf({ dev, ino }: fs.Stats): string {

@@ -11,8 +11,14 @@ let base: string | undefined;
 
 /** A fresh folder, deleted when the process of the tests ends. */
 export function folder(): string {
-  base ??= fs.mkdtempSync(path.join(os.tmpdir(), 'sonde-files-'));
-  return fs.mkdtempSync(path.join(base, 'logs-'));
+  base ??= open(fs.mkdtempSync(path.join(os.tmpdir(), 'sonde-files-')));
+  return open(fs.mkdtempSync(path.join(base, 'logs-')));
+}
+
+/** A child may be another user. */
+function open(dir: string): string {
+  fs.chmodSync(dir, 0o755);
+  return dir;
 }
 
 process.once('exit', () => base && fs.rmSync(base, { recursive: true, force: true }));
