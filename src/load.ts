@@ -11,7 +11,10 @@ const parts = {
   start: './start.ts',
   sdk: './traces/sdk.ts',
   otlp: '../exporters/otlp/otlp.ts',
+  file: '../exporters/file.ts',
   grpc: '../exporters/otlp/grpc.ts',
+  dict: './logs/dict-config.ts',
+  memory: '../exporters/memory.ts',
 } as const;
 
 export type Part = keyof typeof parts;
@@ -19,4 +22,9 @@ export type Part = keyof typeof parts;
 /** Loads a part synchronously, once. Throws what loading throws: the caller knows what to do without it. */
 export function load<T>(part: Part): T {
   return require(parts[part]) as T;
+}
+
+/** A module of the app by its path from the current folder, or by its package's name. Throws what loading throws. */
+export function loadModule(name: string): Readonly<Record<string, unknown>> {
+  return createRequire(`${process.cwd()}/.`)(name) as Readonly<Record<string, unknown>>;
 }

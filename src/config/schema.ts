@@ -1,12 +1,15 @@
 /** Which kind of value each place of the configuration holds; the same for code, file and environment. */
+import type { PersonalKind } from '../processing/secret-values.ts';
 import {
   attributes,
   headerNames,
   headers,
   hosts,
   instrumentations,
+  masks,
   names,
   paths,
+  patterns,
   someOf,
 } from './collections.ts';
 import type { BatchConfig, BridgeWay, Config, OtlpTarget, Signal } from './config.ts';
@@ -51,6 +54,8 @@ const laterExporters = ['zipkin', 'prometheus', 'logging', 'otlp/stdout'];
 const exporters: Kind<readonly string[]> = someOf(['otlp', 'console'], laterExporters);
 
 const ways = someOf(['send', 'inject'], []) as Kind<readonly BridgeWay[]>;
+
+const personal = someOf(['email', 'phone', 'ip'], []) as Kind<readonly PersonalKind[]>;
 
 const batch: SchemaOf<BatchConfig> = {
   scheduleDelayMillis: millis,
@@ -101,6 +106,7 @@ const tree: SchemaOf<Settings> = {
       later: ['otlp-json', 'pino', 'ecs', 'structlog', 'django'],
     }),
     console: oneOf(['auto', 'off']),
+    file: { path: text, maxBytes: positive, backups: limit },
     requestId: toggle,
     resource: oneOf(['auto', 'on', 'off'], { aliases: { true: 'on', false: 'off' } }),
     exporters,
@@ -151,7 +157,7 @@ const tree: SchemaOf<Settings> = {
     exemplarFilter: oneOf(['always_on', 'always_off', 'trace_based']),
   },
   http: { ignorePaths: paths },
-  privacy: { redactKeys: names },
+  privacy: { redact: toggle, redactKeys: names, allowKeys: names, personal, patterns, masks },
   instrumentations: { enabled: instrumentations, disabled: instrumentations },
   // What is said for all signals stands before what is said for one, so that the one wins.
   otlp: { off: toggle, ...target, traces: target, metrics: target, logs: target },

@@ -23,6 +23,14 @@ const rows: Record<string, Row> = {
   },
   SONDE_LOG_FORMAT: { path: 'logs.format', good: ['JSON', 'json'], bad: 'xml', absent: 'auto' },
   SONDE_LOG_CONSOLE: { path: 'logs.console', good: ['off', 'off'], bad: 'perhaps', absent: 'auto' },
+  SONDE_LOG_FILE: { path: 'logs.file.path', good: ['logs/app.log', 'logs/app.log'], absent: undefined },
+  SONDE_LOG_FILE_MAX_BYTES: {
+    path: 'logs.file.maxBytes',
+    good: ['1048576', 1_048_576],
+    bad: '-1',
+    absent: 10_485_760,
+  },
+  SONDE_LOG_FILE_BACKUPS: { path: 'logs.file.backups', good: ['9', 9], bad: 'many', absent: 5 },
   SONDE_LOG_REQUEST_ID: { path: 'logs.requestId', good: ['on', true], bad: 'maybe', absent: false },
   SONDE_LOG_RESOURCE: { path: 'logs.resource', good: ['on', 'on'], bad: 'maybe', absent: 'off' },
   SONDE_CORRELATION_HEADERS: {
@@ -43,6 +51,25 @@ const rows: Record<string, Row> = {
     good: ['/up,/static/*', ['/up', '/static/*']],
     bad: 'up',
     absent: ['/healthz', '/readyz', '/livez', '/health', '/metrics'],
+  },
+  SONDE_REDACT: { path: 'privacy.redact', good: ['off', false], bad: 'partly', absent: true },
+  SONDE_REDACT_ALLOW: {
+    path: 'privacy.allowKeys',
+    good: ['session.id, order.token', ['session.id', 'order.token']],
+    bad: ',',
+    absent: [],
+  },
+  SONDE_REDACT_PERSONAL: {
+    path: 'privacy.personal',
+    good: ['Email, ip', ['email', 'ip']],
+    bad: 'shoe-size',
+    absent: [],
+  },
+  SONDE_REDACT_PATTERN: {
+    path: 'privacy.patterns',
+    good: ['cust-\\d+|acct-\\d+', [/cust-\d+|acct-\d+/gu]],
+    bad: '(',
+    absent: [],
   },
   SONDE_REDACT_KEYS: {
     path: 'privacy.redactKeys',
