@@ -1,5 +1,6 @@
 /** Sonde's own voice. Quiet when all is well, never silent when not; it never throws into the host. */
 import { errorTable, type SondeErrorCode } from './errors.ts';
+import { redactText } from './processing/redact.ts';
 import { shared } from './slot.ts';
 
 export type VoiceLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -20,7 +21,7 @@ const state = shared<State>('diagnostics', () => ({
 }));
 
 function stderrVoice(level: VoiceLevel, message: string): void {
-  if (level === 'warn' || level === 'error') process.stderr.write(`sonde: ${message}\n`);
+  if (level === 'warn' || level === 'error') process.stderr.write(`sonde: ${redactText(message)}\n`);
 }
 
 function say(level: VoiceLevel, message: string, fields: VoiceFields = {}): void {

@@ -16,6 +16,7 @@ export const errorTable = {
   SONDE_ERR_STANDBY:
     'Start a collector there, name one in OTEL_EXPORTER_OTLP_ENDPOINT, or set SONDE_OTLP=off.',
   SONDE_ERR_LOGGER: 'Mend the call or the value; the record was written without it.',
+  SONDE_ERR_REDACT_OFF: 'Unset SONDE_REDACT (`privacy.redact`) to hide secrets again.',
   SONDE_ERR_SINK: 'See the cause in the message; a record that no sink takes is printed on stderr.',
   SONDE_ERR_INTERNAL:
     'This is a defect of Sonde: please report it with the message. The app is not affected.',

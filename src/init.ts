@@ -26,6 +26,7 @@ import { startObservations } from './metrics/instruments.ts';
 import type { OfficialParts } from './official.ts';
 import { claimRegistry, followHolder, heldGlobals } from './registry.ts';
 import { shared } from './slot.ts';
+import { redactAttributes, useRedaction } from './processing/redact.ts';
 import type { EndOptions, InitOptions, Sonde, Status } from './sonde.ts';
 import type { RunningSdk } from './traces/sdk.ts';
 import { VERSION } from './version.ts';
@@ -71,11 +72,14 @@ function isSupportedNode(): boolean {
 }
 
 function formatOf(config: Config): JsonFormatOptions {
+  useRedaction(config.privacy);
   return {
     requestId: config.logs.requestId,
     resource: config.logs.resource === 'on' ? resourceAttributes(config) : undefined,
   };
 }
+  if (!config.privacy.redact)
+    diagnostics.warn('SONDE_ERR_REDACT_OFF', 'Redaction is off: secrets leave the process as they are.');
 
 function printersOf(config: Config): Sink[] {
   if (config.logs.console === 'off') return [];
@@ -121,7 +125,7 @@ function begin(config: Config, official: OfficialParts): Sonde {
   usePropagation(createPropagation(config));
   if (heldGlobals().some((name) => name !== 'logs')) return beGuest(config);
   claimRegistry();
-  const attributes = resourceAttributes(config);
+  const attributes = redactAttributes(resourceAttributes(config));
   const delivery = startDelivery({
     config,
     attributes,

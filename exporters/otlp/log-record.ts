@@ -9,6 +9,7 @@ import {
   type ValueLimits,
   valueLimits,
 } from '../../src/processing/limits.ts';
+import { redactText } from '../../src/processing/redact.ts';
 import { exceptionAttributes } from './exception.ts';
 
 /** The part of OpenTelemetry's Resource that is sent. */
@@ -85,7 +86,7 @@ function toReadableLog(
     severityText: record.level,
     severityNumber: record.severityNumber,
     body: toAnyValue(record.message) as AnyValue,
-    eventName: record.eventName === undefined ? undefined : safeText(String(record.eventName)),
+    eventName: record.eventName === undefined ? undefined : safeText(redactText(String(record.eventName))),
     resource: shape.resource,
     instrumentationScope,
     attributes: attributes as Attributes,
@@ -118,7 +119,7 @@ function fill(into: SafeObject, record: LogRecord, shape: LogShape, limits: Valu
   for (const source of [record.fields, record.bound, stamp.attributes]) {
     for (const key of keysOf(source)) {
       // A field must not forge an id or an exception; the call's own fields win over bound ones.
-      const name = safeText(fixed.has(key) ? `attributes.${key}` : key);
+      const name = safeText(redactText(fixed.has(key) ? `attributes.${key}` : key));
       if (name in into) continue;
       const value = kept < most ? safeMember(source as object, key, limits) : null;
       if (value === undefined) continue;

@@ -1,4 +1,5 @@
 /** Kinds that hold several values: lists, headers, resource attributes. */
+import type { Mask } from '../processing/masks.ts';
 import type { AttributeValue } from './config.ts';
 import type { Kind, Parsed } from './kinds.ts';
 import { shown } from './shown.ts';
@@ -178,4 +179,30 @@ export const attributes: Kind<Readonly<Record<string, AttributeValue>>> = {
     return Object.fromEntries(entries.map(([name, value]) => [name, copied(value as AttributeValue)]));
   },
   parse: parseAttributes,
+};
+
+/** Regular expressions. A variable's text is one, which may have alternatives. */
+export const patterns: Kind<readonly RegExp[]> = {
+  takes: 'a list of regular expressions',
+  read(given) {
+    return Array.isArray(given) && given.every((item) => item instanceof RegExp) ? [...given] : undefined;
+  },
+  parse(text) {
+    try {
+      return { value: [new RegExp(text, 'gu')] };
+    } catch {
+      return {};
+    }
+  },
+};
+
+/** Functions by name; only code has them. */
+export const masks: Kind<Readonly<Record<string, Mask>>> = {
+  takes: 'functions by name, such as { cardNumber: mask.last4 }',
+  read(given) {
+    return isPlain(given) && Object.values(given).every((item) => typeof item === 'function')
+      ? ({ ...given } as Record<string, Mask>)
+      : undefined;
+  },
+  parse: () => ({}),
 };

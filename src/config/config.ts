@@ -1,4 +1,6 @@
 /** The one typed configuration: its shape, what a user may say of it, and its defaults as one literal. */
+import type { Mask } from '../processing/masks.ts';
+import type { PersonalKind } from '../processing/secret-values.ts';
 
 /** How one OTLP signal is sent. Every value is final: nothing below reads the environment again. */
 export interface OtlpTarget {
@@ -131,7 +133,9 @@ export interface Config {
     readonly ignorePaths: readonly string[];
   };
   readonly privacy: {
-    /** Names, on top of the built-in ones, whose values never leave the process. */
+    /** Whether secrets are taken out of everything that leaves the process. On by default. */
+    readonly redact: boolean;
+    /** Names or paths (`customer.email`), on top of the built-in ones, whose values never leave the process. */
     readonly redactKeys: readonly string[];
   };
   readonly instrumentations: {
@@ -141,6 +145,14 @@ export interface Config {
   };
   readonly otlp: { readonly off: boolean } & Readonly<Record<Signal, OtlpTarget>>;
 }
+    /** Names or paths that are no secrets after all; they win. Their texts are still read for secrets. */
+    readonly allowKeys: readonly string[];
+    /** What is personal rather than secret and is looked for in every text: `email`, `phone`, `ip`. None by default. */
+    readonly personal: readonly PersonalKind[];
+    /** Replaced in every text. Their cost is their author's. */
+    readonly patterns: readonly RegExp[];
+    /** By name or path, what stands in a value's place; `[REDACTED]` where nothing is said. */
+    readonly masks: Readonly<Record<string, Mask>>;
 
 type Plain = string | number | boolean | undefined | readonly unknown[];
 /** A partial of any depth; lists are replaced whole. */
@@ -237,7 +249,7 @@ export const defaults: Config = {
     exemplarFilter: 'trace_based',
   },
   http: { ignorePaths: ['/healthz', '/readyz', '/livez', '/health', '/metrics'] },
-  privacy: { redactKeys: [] },
+  privacy: { redact: true, redactKeys: [], allowKeys: [], personal: [], patterns: [], masks: {} },
   instrumentations: { disabled: [] },
   otlp: { off: false, traces: otlp, metrics: otlp, logs: otlp },
 };

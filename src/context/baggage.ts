@@ -6,6 +6,8 @@ import {
   baggageEntryMetadataFromString,
   propagation,
 } from '@opentelemetry/api';
+import { diagnostics } from '../diagnostics.ts';
+import { redactKey, redactText } from '../processing/redact.ts';
 import { wellFormed } from '../processing/well-formed.ts';
 
 const maxMembers = 64;
@@ -60,17 +62,28 @@ function entryOf(value: string, metadata: string): BaggageEntry {
   return metadata === '' ? { value } : { value, metadata: baggageEntryMetadataFromString(metadata) };
 }
 
-/** The header for `baggage`, cut after the last member that keeps within the limits; empty when there is none. */
+/**
+ * The header for `baggage`, cut after the last member that keeps within the limits; empty when there is none. A member
+ * that is a secret stays at home: masked, it would be taken for a value there.
+ */
 export function formatBaggage(baggage: Baggage): string {
   let header = '';
   let count = 0;
   for (const [key, entry] of baggage.getAllEntries()) {
+    if (isSecretMember(key, entry.value)) continue;
     const member = formatMember(key, entry);
     if (header.length + member.length + 1 > maxBytes) continue;
     header += header === '' ? member : `,${member}`;
     if (++count === maxMembers) break;
   }
   return header;
+}
+
+function isSecretMember(key: string, value: unknown): boolean {
+  const text = String(value);
+  if (!redactKey(key) && redactText(text) === text && redactText(key) === key) return false;
+  diagnostics.count('baggage.redacted');
+  return true;
 }
 
 function formatMember(key: string, entry: BaggageEntry): string {

@@ -1,5 +1,6 @@
-/** What was thrown, as plain data: JavaScript throws anything, and anything may lie, loop or throw again (A33). */
+/** What was thrown, as plain data without secrets: JavaScript throws anything, and anything may lie, loop or throw again (A33). */
 import { types } from 'node:util';
+import { redactText } from '../processing/redact.ts';
 import { bigintText } from './bigint-text.ts';
 
 /** One link of what was thrown. */
@@ -49,7 +50,8 @@ export function headOf(shape: ErrorShape): string {
 }
 
 function describe(thrown: unknown, seen: readonly unknown[]): ErrorShape {
-  if (typeof thrown !== 'object' || thrown === null) return { type: kindOf(thrown), message: text(thrown) };
+  if (typeof thrown !== 'object' || thrown === null)
+    return { type: kindOf(thrown), message: redactText(text(thrown)) };
   const type = typeOf(thrown);
   const message = isError(thrown) ? text(read(thrown, 'message') ?? '') : textOfObject(thrown);
   const code = read(thrown, 'code');
@@ -59,9 +61,9 @@ function describe(thrown: unknown, seen: readonly unknown[]): ErrorShape {
   const path = [...seen, thrown];
   return {
     type,
-    message,
+    message: redactText(message),
     code: typeof code === 'string' || typeof code === 'number' ? code : undefined,
-    stack: typeof stack === 'string' ? stack : undefined,
+    stack: typeof stack === 'string' ? redactText(stack) : undefined,
     cause: cause === undefined || cause === null ? undefined : inner(cause, path),
     errors: isError(thrown) && isArray(errors) ? listOf(errors, path) : undefined,
   };

@@ -4,8 +4,10 @@
  */
 import type { Attributes, Stamp } from '../context/correlation.ts';
 import { diagnostics } from '../diagnostics.ts';
+import type { Mask } from '../processing/masks.ts';
+import { maskOf, needsPath, perKey, redactText } from '../processing/redact.ts';
 import { describeError, type ErrorShape, stackText } from './error-shape.ts';
-import { errorText, jsonText, quote, quoteKey } from './json-value.ts';
+import { errorText, jsonText, maskedText, quote, quoteKey } from './json-value.ts';
 import type { LogRecord } from './record.ts';
 import { isoTime } from './time.ts';
 
@@ -20,6 +22,15 @@ export interface JsonFormatOptions {
 }
 
 type Fields = Readonly<Record<string, unknown>>;
+
+/** What a name is in every line. */
+interface Part {
+  /** With a comma before and a colon behind. */
+  readonly text: string;
+  readonly mask: Mask | undefined;
+  /** Whether the mask depends on where the name stands. */
+  readonly byPath: boolean;
+}
 
 const fixedNames = [
   'timestamp',
@@ -46,10 +57,13 @@ export function jsonFormat(options: JsonFormatOptions = {}): Format {
   const resource = options.resource ?? {};
   const fixed = new Set([...fixedNames, ...Object.keys(resource)]);
   if (options.requestId) fixed.add('request_id');
-  const keyPart = kept((key) => `,${quoteKey(outName(key, fixed))}:`);
+  const keyPart = partOf((key) => outName(key, fixed));
   const loggerPart = kept((name) => `${quote(name)},"message":`);
   const idsPart = lastIds(options.requestId === true);
-  const resourcePart = membersOf(resource, (key) => `,${quoteKey(key)}:`);
+  const resourcePart = membersOf(
+    resource,
+    partOf((key) => key),
+  );
   const boundPart = lastMembers(keyPart);
   const attributesPart = lastMembers(keyPart);
 
@@ -70,7 +84,7 @@ export function jsonFormat(options: JsonFormatOptions = {}): Format {
 
   /** Events are rarer than lines: their name is one more fixed one. */
   function eventPart({ bound, fields, eventName, stamp }: LogRecord): string {
-    const name = (key: string): string => (key === 'event.name' ? ',"attributes.event.name":' : keyPart(key));
+    const name = (key: string): Part => (key === 'event.name' ? eventNamePart : keyPart(key));
     let text = `,"event.name":${quote(eventName ?? '')}`;
     if (stamp.attributes !== undefined) text += membersOf(stamp.attributes, name, bound, fields);
     if (bound !== undefined) text += membersOf(bound, name, fields);
@@ -78,7 +92,7 @@ export function jsonFormat(options: JsonFormatOptions = {}): Format {
   }
 
   return (record) => {
-    const text = `{"timestamp":"${isoTime(record.time)}","level":"${record.level}","logger":${loggerPart(record.logger)}${quote(record.message)}${idsPart(record.stamp)}${resourcePart}${dataPart(record)}`;
+    const text = `{"timestamp":"${isoTime(record.time)}","level":"${record.level}","logger":${loggerPart(record.logger)}${quote(redactText(record.message))}${idsPart(record.stamp)}${resourcePart}${dataPart(record)}`;
     return record.error === undefined ? `${text}}` : `${text}${errorPart(describeError(record.error))}}`;
   };
 }
@@ -105,6 +119,16 @@ function withoutStacks(shape: ErrorShape): ErrorShape {
   };
 }
 
+function partOf(nameOf: (key: string) => string): (key: string) => Part {
+  return perKey((key, mask) => ({
+    text: `,${quoteKey(nameOf(redactText(key)))}:`,
+    mask,
+    byPath: needsPath(key),
+  }));
+}
+
+const eventNamePart: Part = { text: ',"attributes.event.name":', mask: undefined, byPath: false };
+
 /** One to one, so that two names never become one: what already looks moved is moved once more. */
 function outName(key: string, fixed: ReadonlySet<string>): string {
   return isTaken(key, fixed) ? `attributes.${key}` : key;
@@ -116,15 +140,16 @@ function isTaken(key: string, fixed: ReadonlySet<string>): boolean {
 }
 
 /** The members of `fields` but those that a later object names too. */
-function membersOf(fields: Fields, keyPart: (key: string) => string, a?: Fields, b?: Fields): string {
+function membersOf(fields: Fields, keyPart: (key: string) => Part, a?: Fields, b?: Fields): string {
   let text = '';
   let left = mostFields;
   try {
     for (const key of Object.keys(fields)) {
       if (left-- <= 0 || text.length > mostText) return cut(text);
       if ((a !== undefined && has(a, key)) || (b !== undefined && has(b, key))) continue;
-      const value = memberText(fields, key);
-      if (value !== undefined) text += keyPart(key) + value;
+      const part = keyPart(key);
+      const value = memberText(fields, key, part);
+      if (value !== undefined) text += part.text + value;
     }
   } catch {
     // A Proxy that will not be listed: the rest of the line is whole.
@@ -137,9 +162,10 @@ function cut(text: string): string {
   return text;
 }
 
-function memberText(fields: Fields, key: string): string | undefined {
+function memberText(fields: Fields, key: string, { mask, byPath }: Part): string | undefined {
   try {
-    return jsonText(fields[key]);
+    const hides = byPath ? maskOf(key, []) : mask;
+    return hides === undefined ? jsonText(fields[key], key) : maskedText(hides, fields[key]);
   } catch {
     return '"[unreadable]"';
   }
@@ -208,7 +234,7 @@ function idsText(stamp: Stamp, requestId: boolean): string {
 }
 
 /** Bound objects are never changed in place and return with every record of their logger or request. */
-function lastMembers(keyPart: (key: string) => string): (fields: Fields) => string {
+function lastMembers(keyPart: (key: string) => Part): (fields: Fields) => string {
   const memory = new WeakMap<Fields, string>();
   let last: Fields | undefined;
   let text = '';

@@ -3,6 +3,8 @@
  * string; what is too long, too deep or too much is cut and says so.
  */
 
+import type { Mask } from '../processing/masks.ts';
+import { masked, maskOf, needsPath, perKey, redactCard, redactText } from '../processing/redact.ts';
 import { wellFormed } from '../processing/well-formed.ts';
 import { bigintText } from './bigint-text.ts';
 import { describeError, type ErrorShape, isError } from './error-shape.ts';
@@ -10,10 +12,11 @@ import { describeError, type ErrorShape, isError } from './error-shape.ts';
 /** Code units of one string, and of all strings of one value together. */
 const longestString = 65_536;
 const longestTotal = 1_048_576;
+/** No key or card is longer: what lies across the cut is still known as one. */
+const beyondCut = 4_096;
 const deepest = 16;
 /** Keys and elements of one value together. */
 const widest = 10_000;
-const mostKeys = 2_000;
 
 type ToJson = (this: object, key: string) => unknown;
 
@@ -22,6 +25,8 @@ interface Walk {
   nodes: number;
   characters: number;
   readonly path: object[];
+  /** The names above, where a rule of redaction may want them. */
+  readonly names: string[];
 }
 
 // What JSON.stringify would have to escape, and what a terminal, a browser or a reader of lines would act upon.
@@ -49,13 +54,13 @@ export function quoteKey(key: string): string {
   return quote(key.replace(/\p{Surrogate}/gu, spell));
 }
 
-/** Any value as JSON text; `undefined` for what JSON leaves out. */
-export function jsonText(value: unknown): string | undefined {
+/** Any value as JSON text without its secrets; `undefined` for what JSON leaves out. `name` is what it stands under. */
+export function jsonText(value: unknown, name = ''): string | undefined {
   switch (typeof value) {
     case 'string':
-      return quote(value);
+      return quoteClean(value);
     case 'number':
-      return Number.isFinite(value) ? `${value}` : `"${value}"`;
+      return Number.isFinite(value) ? numberText(value) : `"${value}"`;
     case 'boolean':
       return value ? 'true' : 'false';
     case 'undefined':
@@ -63,10 +68,23 @@ export function jsonText(value: unknown): string | undefined {
     case 'object':
       return value === null
         ? 'null'
-        : objectText(value, { nodes: widest, characters: longestTotal, path: [] });
+        : objectText(value, { nodes: widest, characters: longestTotal, path: [], names: [name] });
     default:
       return oddText(value);
   }
+}
+
+/** A value under a secret's name. */
+export function maskedText(mask: Mask, value: unknown): string | undefined {
+  const shown = masked(mask, value);
+  return typeof shown === 'string' ? quote(shown) : jsonText(shown);
+}
+
+/** A text that is not known to be clean. What is cut away is not read, but for what may begin before the cut. */
+function quoteClean(text: string, most: number = longestString): string {
+  if (text.length <= most) return quote(redactText(text));
+  const clean = redactText(text.slice(0, most + beyondCut));
+  return escaped(`${clean.slice(0, most)}[cut ${text.length - most}]`);
 }
 
 /** An error in a field, or a cause: its parts as an object. */
@@ -77,6 +95,11 @@ export function errorText(shape: ErrorShape): string {
   if (shape.cause !== undefined) text += `,"cause":${errorText(shape.cause)}`;
   if (shape.errors !== undefined) text += `,"errors":[${shape.errors.map(errorText).join(',')}]`;
   return `${text}}`;
+}
+
+function numberText(value: number): string {
+  const shown = redactCard(value);
+  return typeof shown === 'string' ? quote(shown) : `${shown}`;
 }
 
 function spell(surrogate: string): string {
@@ -98,7 +121,7 @@ function oddText(value: unknown): string {
   try {
     if (typeof value === 'bigint') return `"${bigintText(value)}"`;
     if (typeof value === 'function') return quote(`[function ${String(value.name)}]`);
-    return quote(String(value));
+    return quoteClean(String(value));
   } catch {
     return '"[unreadable]"';
   }
@@ -109,7 +132,7 @@ function innerText(value: unknown, walk: Walk): string | undefined {
   if (typeof value === 'string') {
     const most = Math.min(longestString, walk.characters);
     walk.characters -= Math.min(value.length, most);
-    return value.length > most ? quoteCut(value, most) : quote(value);
+    return quoteClean(value, most);
   }
   return typeof value === 'object' && value !== null ? objectText(value, walk) : jsonText(value);
 }
@@ -137,7 +160,7 @@ function shapeText(value: object, walk: Walk): string {
   if (typeof toJSON === 'function') return toJsonText(value, toJSON as ToJson, walk);
   if (value instanceof Map) return mapText(value, walk);
   if (value instanceof Set) return listText(firstOf(value, walk), value.size, walk);
-  if (value instanceof RegExp || value instanceof URLSearchParams) return quote(String(value));
+  if (value instanceof RegExp || value instanceof URLSearchParams) return quoteClean(String(value));
   if (value instanceof Promise) return '"[promise]"';
   if (value instanceof String || value instanceof Number || value instanceof Boolean) {
     return innerText(value.valueOf(), walk) ?? 'null';
@@ -154,11 +177,11 @@ function toJsonText(value: object, toJSON: ToJson, walk: Walk): string {
   }
   if (typeof said !== 'object' || said === null) return innerText(said, walk) ?? 'null';
   if (said === value) return membersText(value, walk);
-  return Array.isArray(said) ? objectText(said, walk) : memberOf(said, walk);
+  return Array.isArray(said) ? objectText(said, walk) : saidText(said, walk);
 }
 
 /** What `toJSON` gave is final: its own `toJSON` is not asked again. */
-function memberOf(said: object, walk: Walk): string {
+function saidText(said: object, walk: Walk): string {
   if (walk.path.includes(said)) return '"[circular]"';
   walk.path.push(said);
   try {
@@ -201,25 +224,35 @@ function membersText(value: object, walk: Walk): string {
     const key = keys[i]!;
     if (walk.nodes-- <= 0) return `${text}${text === '{' ? '' : ','}"[more]":${keys.length - i}}`;
     const member = memberText(value, key, walk);
-    if (member !== undefined) text += `${text === '{' ? '' : ','}${memberKey(key)}:${member}`;
+    if (member !== undefined) text += (text === '{' ? '' : ',') + memberOf(key).text + member;
   }
   return `${text}}`;
 }
 
-const memberKeys = new Map<string, string>();
-
-/** Names come from code, so there are few, and they return. */
-function memberKey(key: string): string {
-  const found = memberKeys.get(key);
-  if (found !== undefined) return found;
-  const made = quoteKey(key);
-  if (memberKeys.size < mostKeys && key.length < 100) memberKeys.set(key, made);
-  return made;
+interface Member {
+  /** The name with its colon. */
+  readonly text: string;
+  readonly mask: Mask | undefined;
+  readonly needsPath: boolean;
 }
+
+const memberOf: (key: string) => Member = perKey((key, mask) => ({
+  text: `${quoteKey(redactText(key))}:`,
+  mask,
+  needsPath: needsPath(key),
+}));
 
 function memberText(value: object, key: string, walk: Walk): string | undefined {
   try {
-    return innerText((value as Record<string, unknown>)[key], walk);
+    const member = memberOf(key);
+    const mask = member.needsPath ? maskOf(key, walk.names) : member.mask;
+    const inner = (value as Record<string, unknown>)[key];
+    if (mask !== undefined) return maskedText(mask, inner);
+    if (typeof inner !== 'object') return innerText(inner, walk);
+    walk.names.push(key);
+    const text = innerText(inner, walk);
+    walk.names.pop();
+    return text;
   } catch {
     return '"[unreadable]"';
   }

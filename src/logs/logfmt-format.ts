@@ -1,4 +1,5 @@
 /** A record as `key=value` words: the names and order of the JSON line. */
+import { redactText } from '../processing/redact.ts';
 import { describeError, stackText } from './error-shape.ts';
 import { mergedFields, plainText, visible } from './pretty-format.ts';
 import type { LogRecord } from './record.ts';
@@ -22,7 +23,7 @@ function fixedFields(record: LogRecord): Record<string, unknown> {
     timestamp: isoTime(record.time),
     level: record.level,
     logger: record.logger,
-    message: record.message,
+    message: redactText(record.message),
     trace_id: stamp.traceId,
     span_id: stamp.spanId,
     trace_flags: stamp.traceId === undefined ? undefined : `0${stamp.traceFlags & 1}`,

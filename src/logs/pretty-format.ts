@@ -1,5 +1,6 @@
 /** A record for a person at a terminal: `10:30:00.123 INFO  shop.orders  order created  orderId=1042  trace=1234abcd`. */
 
+import { masked as maskedValue, maskOf, redactText } from '../processing/redact.ts';
 import { wellFormed } from '../processing/well-formed.ts';
 import { describeError, type ErrorShape, headOf } from './error-shape.ts';
 import { jsonText } from './json-value.ts';
@@ -33,7 +34,7 @@ export function prettyFormat(options: { readonly colors: boolean }): (record: Lo
     const head = [
       paint(dim, localTime(record.time)) + paint(levelColor[record.level], ` ${record.level.padEnd(5)}`),
       paint(dim, visible(record.logger)),
-      paint(bold, visible(record.message)),
+      paint(bold, visible(redactText(record.message))),
       ...fieldTexts(record, paint),
       ...idTexts(record, paint),
     ];
@@ -84,15 +85,18 @@ export function mergedFields(record: LogRecord): Fields {
 function copyInto(merged: Record<string, unknown>, source: Fields | undefined): void {
   if (source === undefined) return;
   try {
-    for (const key of Object.keys(source).slice(0, mostFields)) merged[key] = readSafely(source, key);
+    for (const key of Object.keys(source).slice(0, mostFields))
+      merged[redactText(key)] = readClean(source, key);
   } catch {
     // A Proxy that will not be listed.
   }
 }
 
-function readSafely(source: Fields, key: string): unknown {
+/** Texts and what is deeper are cleaned as they are written. */
+function readClean(source: Fields, key: string): unknown {
   try {
-    return source[key];
+    const mask = maskOf(key, []);
+    return mask === undefined ? source[key] : maskedValue(mask, source[key]);
   } catch {
     return '[unreadable]';
   }
@@ -101,7 +105,8 @@ function readSafely(source: Fields, key: string): unknown {
 /** A value in a line of words: text as it is when it is one word, everything else as JSON. */
 export function plainText(value: unknown): string | undefined {
   if (typeof value !== 'string') return jsonText(value);
-  return /^[^\s"'=\\]+$/.test(value) ? visible(value) : jsonText(value);
+  const clean = redactText(value);
+  return /^[^\s"'=\\]+$/.test(clean) ? visible(clean) : jsonText(value);
 }
 
 function idTexts({ stamp }: LogRecord, paint: Paint): string[] {

@@ -54,7 +54,8 @@ export function findOption(text: string, at: number, names: SecretNames, hit: Hi
   let end = at + 2;
   while (end - at < longestName && isNameCode(text.charCodeAt(end))) end++;
   const next = text.charCodeAt(end + 1);
-  if (text[end] !== ' ' || next === 45 || !(next > 32) || !names.isSecret(text, at + 2, end, false)) return false;
+  if (text[end] !== ' ' || next === 45 || !(next > 32) || !names.isSecret(text, at + 2, end, false))
+    return false;
   const quote = text[end + 1]!;
   const from = end + (isQuote(quote) ? 2 : 1);
   let to = from;
@@ -97,7 +98,14 @@ function lateSign(text: string, from: number, hit: Hit): number {
 
 function endsAuthority(code: number): boolean {
   return (
-    code === 47 || code === 63 || code === 35 || code === 92 || code === 34 || code === 60 || code === 62 || isSpace(code)
+    code === 47 ||
+    code === 63 ||
+    code === 35 ||
+    code === 92 ||
+    code === 34 ||
+    code === 60 ||
+    code === 62 ||
+    isSpace(code)
   );
 }
 
@@ -124,7 +132,8 @@ function findValue(text: string, after: number, label: Label, hit: Hit): boolean
     const tooShort = sign === ':' && !quoted && end - value < 3;
     return !tooShort && accept(text, value, end, hit);
   }
-  if (opener === '{' || opener === '[' || opener === '(') return accept(text, from, bracketEnd(text, from), hit);
+  if (opener === '{' || opener === '[' || opener === '(')
+    return accept(text, from, bracketEnd(text, from), hit);
   if (isHeader && sign === ':') return accept(text, from, headerEnd(text, from, lead), hit);
   const end = tokenEnd(text, from, sign);
   if (isHeader && scheme.test(text.slice(from, Math.min(end, from + 20)))) {
@@ -172,16 +181,18 @@ function signLength(text: string, at: number, sign: string): number {
 /** An arrow needs a quoted name before it, or it is a function's; a tag's name follows its bracket. */
 function belongs(text: string, start: number, sign: string, quoted: boolean): boolean {
   if (sign !== '>') return quoted;
-  return text[start - 1] === '<' || (text[start - 1] === ':' && text[nameStart(text, start - 1, sign) - 1] === '<');
+  return (
+    text[start - 1] === '<' || (text[start - 1] === ':' && text[nameStart(text, start - 1, sign) - 1] === '<')
+  );
 }
 
-/** An escaped name ends where the next escape does. */
+/** An escaped name begins after the escape before it. */
 function nameStart(text: string, end: number, sign: string): number {
   let start = end;
   while (start > 0 && end - start < longestName && isNameCode(text.charCodeAt(start - 1))) start--;
   if (sign !== '%') return start;
-  const escape = text.lastIndexOf('%', end - 1);
-  return escape < start ? start : Math.min(escape + 3, end);
+  const lead = text.lastIndexOf('%', end - 1);
+  return lead < start ? start : Math.min(lead + 3, end);
 }
 
 function isNameCode(code: number): boolean {
@@ -252,7 +263,8 @@ function tokenEnd(text: string, from: number, sign: string): number {
     const code = text.charCodeAt(i);
     if (isSpace(code) || code === 34 || code === 39 || code === 96 || code === 60) break;
     if ((code === 44 || code === 59 || code === 38) && isSeparator(text, i + 1)) break;
-    if ((code === 41 || code === 93 || code === 125 || code === 62) && isAfterValue(text.charCodeAt(i + 1))) break;
+    if ((code === 41 || code === 93 || code === 125 || code === 62) && isAfterValue(text.charCodeAt(i + 1)))
+      break;
     if (sign === '%' && code === 37 && text.startsWith('%26', i)) break;
   }
   return i;

@@ -3,6 +3,7 @@
  * throws: what cannot be shown becomes a text in brackets, and its neighbours stay as they are.
  */
 import { types } from 'node:util';
+import { masked, maskOf, redactCard, redactText } from './redact.ts';
 import { wellFormed } from './well-formed.ts';
 
 /** What `safeValue` gives back: finite, acyclic, without accessors. Objects have no prototype. */
@@ -28,6 +29,8 @@ interface Walk {
   items: number;
   characters: number;
   readonly path: object[];
+  /** The names above the current value. */
+  readonly names: string[];
 }
 
 /**
@@ -50,7 +53,7 @@ export function safeMember(
   key: string,
   limits: ValueLimits = valueLimits,
 ): SafeValue | undefined {
-  return present(newWalk(limits), () => (holder as Record<string, unknown>)[key]);
+  return present(newWalk(limits), key, () => (holder as Record<string, unknown>)[key]);
 }
 
 /** A text cut at `length`, well-formed: a lone surrogate becomes U+FFFD, a pair is never cut in two. */
@@ -62,27 +65,32 @@ export function safeText(text: string, length: number = valueLimits.stringLength
 }
 
 function newWalk(limits: ValueLimits): Walk {
-  return { limits, items: limits.items, characters: limits.stringLength * 4, path: [] };
+  return { limits, items: limits.items, characters: limits.stringLength * 4, path: [], names: [] };
 }
 
 /** As `guarded`, with `undefined` for what is not there. */
-function present(walk: Walk, read: () => unknown): SafeValue | undefined {
+function present(walk: Walk, key: string, read: () => unknown): SafeValue | undefined {
   let absent = false;
+  const mask = maskOf(key, walk.names);
+  walk.names.push(key);
   const value = guarded(walk, () => {
     const given = read();
     absent = given === undefined;
-    return given;
+    return mask === undefined ? given : masked(mask, given);
   });
+  walk.names.pop();
   return absent ? undefined : value;
 }
 
 function guarded(walk: Walk, read: () => unknown): SafeValue {
   const depth = walk.path.length;
+  const names = walk.names.length;
   try {
     return convert(walk, read());
   } catch (error) {
     walk.path.length = depth;
-    return take(walk, `[Threw: ${messageOf(error)}]`);
+    walk.names.length = names;
+    return takeClean(walk, `[Threw: ${messageOf(error)}]`);
   }
 }
 
@@ -97,12 +105,13 @@ function messageOf(thrown: unknown): string {
 function convert(walk: Walk, value: unknown): SafeValue {
   switch (typeof value) {
     case 'string':
-      return take(walk, value);
+      return takeClean(walk, value);
     case 'number':
+      return redactCard(value);
     case 'boolean':
       return value;
     case 'bigint':
-      return digits(value);
+      return redactText(digits(value));
     case 'symbol':
       return take(walk, value.description ?? '');
     case 'function':
@@ -112,6 +121,15 @@ function convert(walk: Walk, value: unknown): SafeValue {
     default:
       return null;
   }
+}
+
+/** No key or card is longer: what lies across the cut is still known as one. */
+const beyondCut = 4_096;
+
+/** A text that is not known to be clean. */
+function takeClean(walk: Walk, text: string): string {
+  const most = Math.min(walk.limits.stringLength, walk.characters);
+  return take(walk, redactText(text.length > most + beyondCut ? text.slice(0, most + beyondCut) : text));
 }
 
 function take(walk: Walk, text: string): string {
@@ -142,7 +160,7 @@ function convertObject(walk: Walk, value: object): SafeValue {
 function leaf(walk: Walk, value: object): SafeValue | undefined {
   if (types.isProxy(value)) return undefined;
   if (types.isDate(value)) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
-  if (types.isRegExp(value)) return take(walk, String(value));
+  if (types.isRegExp(value)) return takeClean(walk, String(value));
   if (types.isPromise(value)) return '[Promise]';
   if (types.isBoxedPrimitive(value)) return convert(walk, value.valueOf());
   if (types.isAnyArrayBuffer(value)) return binary(walk, new Uint8Array(value));
@@ -187,8 +205,8 @@ function members(walk: Walk, entries: Iterable<Entry>): SafeObject {
   const result: SafeObject = Object.create(null);
   for (const [key, read] of entries) {
     if (walk.items-- <= 0) break;
-    const value = present(walk, read);
-    if (value !== undefined) result[take(walk, key)] = value;
+    const value = present(walk, key, read);
+    if (value !== undefined) result[takeClean(walk, key)] = value;
   }
   return result;
 }

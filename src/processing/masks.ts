@@ -34,7 +34,7 @@ function hash(key: string | Uint8Array | KeyObject): Mask {
  *
  * @example
  * log.info('charged', { card_number: mask.last4(number) });       // ****4242
- * const byCustomer = mask.hash(process.env.LOG_HASH_KEY);
+ * const byCustomer = mask.hash(logHashKey);
  * log.info('signed in', { password: byCustomer(password) });      // hmac:5d41402abc4b2a76b9719d911017c592
  */
 export const mask: {

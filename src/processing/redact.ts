@@ -153,7 +153,12 @@ export class Redaction {
 
   /** Whether a number is a card's. */
   isCard(value: number): boolean {
-    return value >= smallestCard && this.isOn && Number.isInteger(value) && isCardNumber(Array.from(String(value), Number));
+    return (
+      value >= smallestCard &&
+      this.isOn &&
+      Number.isInteger(value) &&
+      isCardNumber(Array.from(String(value), Number))
+    );
   }
 
   #member(key: string, value: unknown, depth: number): unknown {
@@ -255,7 +260,10 @@ function guarded(mask: Mask): Mask {
 function pathRules(names: readonly string[], maskOf: (name: string) => Mask | undefined): PathRule[] {
   return names
     .filter((name) => name.includes('.'))
-    .map((name) => ({ path: name.split('.').map((part) => (part === '*' ? part : plainName(part))), mask: maskOf(name) }));
+    .map((name) => ({
+      path: name.split('.').map((part) => (part === '*' ? part : plainName(part))),
+      mask: maskOf(name),
+    }));
 }
 
 function maskAt({ mask, paths = [] }: Verdict, key: string, path: readonly string[]): Mask | undefined {
@@ -270,7 +278,10 @@ function endsWith(here: readonly string[], path: readonly string[]): boolean {
 }
 
 function isListed(names: ReadonlySet<string>, name: string): boolean {
-  return names.has(plainName(name)) || names.has(plainName(name.slice(Math.max(name.lastIndexOf('.'), name.lastIndexOf('[')) + 1)));
+  return (
+    names.has(plainName(name)) ||
+    names.has(plainName(name.slice(Math.max(name.lastIndexOf('.'), name.lastIndexOf('[')) + 1)))
+  );
 }
 
 function isPlainObject(value: object): boolean {
@@ -298,6 +309,21 @@ export function redactText(text: string): string {
 /** Whether values of this name are secrets; `path` are the names above it. */
 export function redactKey(key: string, path?: readonly string[]): boolean {
   return state.rules.maskOf(key, path) !== undefined;
+}
+
+/** The mask for values of this name at this place. */
+export function maskOf(key: string, path: readonly string[]): Mask | undefined {
+  return state.rules.maskOf(key, path);
+}
+
+/** Whether a name's rule depends on where it stands. */
+export function needsPath(key: string): boolean {
+  return state.rules.needsPath(key);
+}
+
+/** A number, unless it is a card's. */
+export function redactCard(value: number): number | string {
+  return value >= smallestCard && state.rules.isCard(value) ? redactedText : value;
 }
 
 /** Attributes without their secrets; the same object where there are none. */

@@ -274,7 +274,14 @@ function token68End(text: string, from: number): number {
   let end = from;
   for (; end < text.length; end++) {
     const code = text.charCodeAt(end);
-    if (!isAlnum(code) && !(code >= 43 && code <= 47 && code !== 44) && code !== 61 && code !== 95 && code !== 126) break;
+    if (
+      !isAlnum(code) &&
+      !(code >= 43 && code <= 47 && code !== 44) &&
+      code !== 61 &&
+      code !== 95 &&
+      code !== 126
+    )
+      break;
   }
   return end;
 }
@@ -287,7 +294,9 @@ function looksRandom(token: string): boolean {
 
 function isBasic(token: string): boolean {
   if (token.length < 4 || token.length % 4 === 1) return false;
-  return /^[A-Za-z0-9+/]+={0,2}$/.test(token) && Buffer.from(token, 'base64').toString('latin1').includes(':');
+  return (
+    /^[A-Za-z0-9+/]+={0,2}$/.test(token) && Buffer.from(token, 'base64').toString('latin1').includes(':')
+  );
 }
 
 /** To the last line of the key; to the end of the text where it was cut. */

@@ -1,60 +1,26 @@
 /** URLs without their secrets. Works on the text alone: linear, and next to free where there is no `?`. */
-
-/** What stands in a secret's place. */
-const redacted = 'REDACTED';
+import { redactedInUrl } from './masks.ts';
+import { redaction } from './redact.ts';
+import { plainName } from './secret-keys.ts';
 
 /** Whether the value under this query name must not leave the process. */
 export type IsSecret = (name: string) => boolean;
 
-/** Names as they look without case, `-`, `_` and `.`. */
-const secretNames: readonly string[] = [
-  'apikey',
-  'auth',
-  'authorization',
-  'awsaccesskeyid',
-  'code',
-  'googleaccessid',
-  'jwt',
-  'key',
-  'pass',
-  'passphrase',
-  'passwd',
-  'pin',
-  'pwd',
-  'samlresponse',
-  'sas',
-  'session',
-  'sessionid',
-  'sid',
-  'sig',
-  'ticket',
-  'xamzcredential',
-  'xgoogcredential',
-];
-
-/** `refresh_token`, `newPassword`, `client_secret`, `X-Amz-Signature`, `x-api-key`, `user[password]`. */
-const secretEnding =
-  /(?:token|password|secret|signature|apikey|accesskey|privatekey|credential|credentials)$/;
-
 /**
- * The test for names of query parameters: the built-in list and `extra` (`config.privacy.redactKeys`), compared
- * without case, dash, underscore and dot. Of a nested name (`user[password]`) the last part counts.
+ * The test for names of query parameters: the rules of `redact.ts`, and `extra` (`config.privacy.redactKeys`) on top.
+ * Of a nested name (`user[password]`) the last part counts.
  */
 export function secretTest(extra: readonly string[] = []): IsSecret {
-  const names = new Set([...secretNames, ...extra.map(plain)]);
-  return (name) => {
-    const bare = plain(name);
-    return names.has(bare) || secretEnding.test(bare);
-  };
+  if (extra.length === 0) return builtIn;
+  const names = new Set(extra.map(plainName));
+  return (name) => builtIn(name) || (redaction().isOn && names.has(plainName(lastPart(name))));
 }
 
-function plain(name: string): string {
-  const bracket = name.lastIndexOf('[');
-  const last = bracket > 0 ? name.slice(bracket) : name;
-  return last.toLowerCase().replace(/[-_.[\]\s]+/g, '');
+function lastPart(name: string): string {
+  return name.slice(Math.max(name.lastIndexOf('['), 0));
 }
 
-const builtIn: IsSecret = secretTest();
+const builtIn: IsSecret = (name) => redaction().isSecretParameter(name);
 
 /** The query (without `?`), the values of secret names replaced. The same string where there is none. */
 export function redactQuery(query: string, isSecret: IsSecret = builtIn): string {
@@ -67,7 +33,7 @@ export function redactQuery(query: string, isSecret: IsSecret = builtIn): string
     if (equals < start) equals = query.indexOf('=', start);
     if (equals === -1) break;
     if (equals + 1 < end && isSecret(decoded(query.slice(start, equals)))) {
-      clean += query.slice(copied, equals + 1) + redacted;
+      clean += query.slice(copied, equals + 1) + redactedInUrl;
       copied = end;
     }
     start = end + 1;

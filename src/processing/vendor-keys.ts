@@ -52,10 +52,14 @@ const shapes: readonly Shape[] = [
   shape('key-', hex, 32, 32),
   shape('xkeysib-', word, 40),
   // Payment and shops
-  ...['sk_live_', 'rk_live_', 'sk_test_', 'rk_test_', 'whsec_', 'sk_prod_'].map((prefix) => shape(prefix, word, 10)),
+  ...['sk_live_', 'rk_live_', 'sk_test_', 'rk_test_', 'whsec_', 'sk_prod_'].map((prefix) =>
+    shape(prefix, word, 10),
+  ),
   ...['shpat_', 'shpss_', 'shpca_', 'shppa_'].map((prefix) => shape(prefix, hex, 32, 32)),
   // Models and tools
-  ...['sk-ant-', 'sk-proj-', 'sk-svcacct-', 'sk-admin-', 'sk-or-v1-', 'sk-lf-'].map((prefix) => shape(prefix, word, 16)),
+  ...['sk-ant-', 'sk-proj-', 'sk-svcacct-', 'sk-admin-', 'sk-or-v1-', 'sk-lf-'].map((prefix) =>
+    shape(prefix, word, 16),
+  ),
   shape('sk-', alnum, 20),
   shape('gsk_', alnum, 40),
   shape('hf_', alnum, 30),

@@ -10,10 +10,12 @@ import { NodeSDK, type NodeSDKConfiguration } from '@opentelemetry/sdk-node';
 import { ConsoleSpanExporter, SimpleSpanProcessor, type SpanProcessor } from '@opentelemetry/sdk-trace';
 import type { AttributeValue, Config } from '../config/config.ts';
 import { idGenerator } from '../context/ids.ts';
+import { redacting } from '../metrics/redacted.ts';
 import type { OfficialParts } from '../official.ts';
 import { whileStarting } from '../registry.ts';
 import { batchProcessor, type SpanQueue } from './batch-processor.ts';
 import { identityTracerProvider } from './identity-tracer.ts';
+import { redactor } from './redactor.ts';
 import { samplerOf } from './sampler.ts';
 import { stamper } from './stamper.ts';
 
@@ -43,12 +45,20 @@ function readersOf({ config, metricExporter, official }: SdkParts): unknown[] {
   const { exporters, exportIntervalMillis, exportTimeoutMillis } = config.metrics;
   const console = exporters.includes('console') ? [new ConsoleMetricExporter()] : [];
   const own = [...(metricExporter ? [metricExporter] : []), ...console].map(
-    (exporter) => new PeriodicExportingMetricReader({ exporter, exportIntervalMillis, exportTimeoutMillis }),
+    (exporter) =>
+      new PeriodicExportingMetricReader({
+        exporter: redacting(exporter),
+        exportIntervalMillis,
+        exportTimeoutMillis,
+      }),
   );
   return [...own, ...(official.metricReaders ?? [])];
 }
 
-/** None at all where nothing would come of a recorded span. The stamper stands first: the others see what it sets. */
+/**
+ * None at all where nothing would come of a recorded span. The stamper stands first: the others see what it sets;
+ * then the redactor: the others do not see what it hides.
+ */
 function processorsOf({ config, spans, official }: SdkParts, stamper: SpanProcessor): unknown[] {
   const console = config.traces.exporters.includes('console')
     ? [new SimpleSpanProcessor({ exporter: new ConsoleSpanExporter() })]
@@ -58,7 +68,7 @@ function processorsOf({ config, spans, official }: SdkParts, stamper: SpanProces
     ...console,
     ...(official.spanProcessors ?? []),
   ];
-  return recording.length === 0 ? [] : [stamper, ...recording];
+  return recording.length === 0 ? [] : [stamper, redactor as unknown as SpanProcessor, ...recording];
 }
 
 /** Starts the official SDK for traces and metrics. Logs are Sonde's own and registered before. */
