@@ -9,7 +9,7 @@ import {
   keepContext,
   withContext,
 } from './context/unit.ts';
-import { init } from './init.ts';
+import { dictConfig, init } from './init.ts';
 import { getLogger, setLevel } from './logs/logger.ts';
 import { counter, gauge, histogram, observe } from './metrics/instruments.ts';
 import { followOtherMajor } from './registry.ts';
@@ -24,6 +24,7 @@ export interface Core {
   readonly currentSpan: typeof currentSpan;
   readonly defineConfig: typeof defineConfig;
   readonly detached: typeof detached;
+  readonly dictConfig: typeof dictConfig;
   readonly extract: typeof extract;
   readonly gauge: typeof gauge;
   readonly getLogger: typeof getLogger;
@@ -44,6 +45,7 @@ const own: Core = {
   currentSpan,
   defineConfig,
   detached,
+  dictConfig,
   extract,
   gauge,
   getLogger,

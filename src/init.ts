@@ -15,6 +15,8 @@ import type { Sensors } from './instrumentation.ts';
 import { watchEnds, within } from './lifecycle.ts';
 import { load } from './load.ts';
 import { apiLoggerProvider } from './logs/api-provider.ts';
+import type { DestinationMakers, DictConfig } from './logs/dict-config.ts';
+import type { Registry } from './logs/dict-parts.ts';
 import { startSinks } from './logs/early.ts';
 import { lineFormat } from './logs/format.ts';
 import type { JsonFormatOptions } from './logs/json-format.ts';
@@ -44,6 +46,28 @@ const state = shared<{ sonde: Sonde | undefined }>('running', () => ({ sonde: un
 export function init(options: InitOptions = {}): Sonde {
   state.sonde ??= start(options);
   return state.sonde;
+}
+
+/** The heavy ones are read when a dict first asks for them. */
+const makers: DestinationMakers = {
+  console: (stream, format) => ({ write: consoleSink({ stream, format }) }),
+  file: (options, format) =>
+    load<typeof import('../exporters/file.ts')>('file').fileDestination({ ...options, format }),
+  memory: (options) => load<typeof import('../exporters/memory.ts')>('memory').memoryDestination(options),
+};
+
+/**
+ * Configures loggers, handlers, filters and formatters by Python's LOGGING dict, before or after `init`. It replaces
+ * the dict before; levels that it names win over those of the environment. OTLP takes every record that at least one
+ * handler but the null handler is there for.
+ *
+ * @param registry the app's own classes and functions by the names that the dict gives them:
+ *   `{ 'project.logging.SpecialFilter': SpecialFilter }`
+ * @throws SondeError with `SONDE_ERR_OPTION` for what is wrong in the dict, by its path; nothing is changed then
+ * @example dictConfig({ version: 1, root: { level: 'WARNING' } })
+ */
+export function dictConfig(dict: DictConfig, registry: Registry = {}): void {
+  load<typeof import('./logs/dict-config.ts')>('dict').applyDict(dict, registry, makers);
 }
 
 function start({ sdk = {}, ...options }: InitOptions): Sonde {

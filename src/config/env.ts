@@ -16,6 +16,14 @@ export function isTestRunner(env: Env): boolean {
   return env.NODE_ENV === 'test' || Boolean(env.VITEST || env.JEST_WORKER_ID || env.NODE_TEST_CONTEXT);
 }
 
+/** `NODE_ENV=development`, unless the resource names another environment. Unset counts as production (A8). */
+export function isDevelopment(env: Env = environment()): boolean {
+  const named = /(?:^|,)\s*deployment\.environment\.name=([^,]*)/.exec(
+    env.OTEL_RESOURCE_ATTRIBUTES ?? '',
+  )?.[1];
+  return /^dev(?:elopment)?$/i.test((named ?? env.NODE_ENV ?? '').trim());
+}
+
 /** Every pod is given the address of its cluster. */
 export function isKubernetes(env: Env): boolean {
   return Boolean(env.KUBERNETES_SERVICE_HOST);
