@@ -65,19 +65,22 @@ const needless = /^(?:rolldown-runtime|parts[\\/](?:preload|start))\.cjs(?:\.map
 const gate = /^src[\\/](?:preload|rollout|load|threads|config[\\/]env)\.ts$/;
 const apart = /^src[\\/](?:register|index|testing)\.ts$/;
 /** Modules of a part that nothing else uses stay in the part's own file. */
-const partOnly = /^src[\\/](?:traces[\\/](?:sdk|sampler|batch-processor|identity-tracer))/;
+const partOnly =
+  /^src[\\/](?:traces[\\/](?:sdk|sampler|batch-processor|identity-tracer)|logs[\\/](?:dict-|template|strftime|record-tokens|call-site))/;
+const databases = /^instrumentation[\\/](?:database|pg|sqlite)\.ts$|^src[\\/]processing[\\/]sql/;
 const inCore = /^(?:src|instrumentation)[\\/]|^exporters[\\/](?:console|otlp[\\/](?:delivery|metrics))\.ts$/;
 
 /** What the core and the parts share, and what a start needs anyway. */
 function isCore(id: string): boolean {
   const path = relative(root, id);
-  return inCore.test(path) && ![gate, apart, partOnly].some((others) => others.test(path));
+  return inCore.test(path) && ![gate, apart, partOnly, databases].some((others) => others.test(path));
 }
 
 const groups = [
   { name: 'gate', test: (id: string) => gate.test(relative(root, id)) },
   // Every start needs all of it: one file is read faster than sixteen.
   { name: 'core', test: isCore },
+  { name: 'databases', test: (id: string) => databases.test(relative(root, id)) },
 ];
 
 /**

@@ -1,6 +1,7 @@
 /** Every instrumentation Sonde brings, in one list. */
 import type { BridgeName, Config } from '../src/config/config.ts';
 import type { Instrumentation, Sensors } from '../src/instrumentation.ts';
+import { load } from '../src/load.ts';
 import { severity } from '../src/logs/levels.ts';
 import { type Bridge, bridgeTo } from './bridge.ts';
 import { bunyan } from './bunyan.ts';
@@ -14,10 +15,8 @@ import { httpClient } from './http-client.ts';
 import { httpServer } from './http-server.ts';
 import { log4js } from './log4js.ts';
 import { otelApi } from './otel-api.ts';
-import { pg } from './pg.ts';
 import { pino } from './pino.ts';
 import { runtime } from './runtime.ts';
-import { sqlite } from './sqlite.ts';
 import { winston } from './winston.ts';
 import { workerNames, workerThreads } from './worker-threads.ts';
 
@@ -30,12 +29,32 @@ const selectable: readonly (() => Instrumentation)[] = [
   httpServer,
   httpClient,
   fetchClient,
-  pg,
-  sqlite,
+  whenLoaded('pg', ['pg', 'pg-pool'], () => load<typeof import('./pg.ts')>('pg').pg()),
+  whenLoaded('sqlite', ['node:sqlite'], () => load<typeof import('./sqlite.ts')>('sqlite').sqlite()),
   childProcess,
   workerThreads,
   runtime,
 ];
+
+/** A part of its own, read when the app loads the library: many a process speaks no SQL. */
+function whenLoaded(
+  name: string,
+  modules: readonly string[],
+  make: () => Instrumentation,
+): () => Instrumentation {
+  return () => {
+    let real: Instrumentation | undefined;
+    return {
+      name,
+      modules,
+      patch(exports, specifier, sensors) {
+        real ??= make();
+        real.patch?.(exports, specifier, sensors);
+      },
+      disable: () => real?.disable(),
+    };
+  };
+}
 
 /** By name; with the most severe record the library makes, where that is not FATAL. */
 const bridges: Readonly<

@@ -15,6 +15,8 @@ const parts = {
   grpc: '../exporters/otlp/grpc.ts',
   dict: './logs/dict-config.ts',
   memory: '../exporters/memory.ts',
+  pg: '../instrumentation/pg.ts',
+  sqlite: '../instrumentation/sqlite.ts',
 } as const;
 
 export type Part = keyof typeof parts;

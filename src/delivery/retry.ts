@@ -56,8 +56,14 @@ export function retrying<Item>(
   policy: RetryPolicy = retryDefaults,
 ): RetryingExporter<Item> {
   const { standby } = policy;
-  const haste = new AbortController();
-  let nudged = new AbortController();
+  let ending: AbortController | undefined;
+  let nudged: AbortController | undefined;
+
+  /** Made with the first batch: a start waits for nothing. */
+  function haste(): AbortController {
+    ending ??= new AbortController();
+    return ending;
+  }
 
   async function attempt(items: readonly Item[]): Promise<Attempt> {
     const result: Attempt = await exporter.export(items).catch(defect);
@@ -66,14 +72,14 @@ export function retrying<Item>(
 
   async function standBy(items: readonly Item[]): Promise<Attempt> {
     for (;;) {
-      const last = haste.signal.aborted;
-      if (!last) await standby?.wait(haste.signal);
+      const last = haste().signal.aborted;
+      if (!last) await standby?.wait(haste().signal);
       const result = await attempt(items);
       if (!isUnmanned(result)) {
         standby?.leave();
         return { ...result, released: result.outcome === 'ok' };
       }
-      if (last || haste.signal.aborted) return { ...result, forgotten: true };
+      if (last || haste().signal.aborted) return { ...result, forgotten: true };
     }
   }
 
@@ -81,13 +87,13 @@ export function retrying<Item>(
     let delay = policy.initialMillis;
     const end = performance.now() + policy.giveUpMillis;
     for (;;) {
-      const hurried = haste.signal.aborted;
+      const hurried = haste().signal.aborted;
       let result = await attempt(items);
       if (standby && isUnmanned(result)) result = await standBy(items);
       const left = end - performance.now();
       if (result.outcome !== 'failed' || hurried || result.forgotten || left <= 0) return result;
       nudged = new AbortController();
-      const early = AbortSignal.any([haste.signal, nudged.signal]);
+      const early = AbortSignal.any([haste().signal, nudged.signal]);
       await pause(Math.min(left, nextDelay(result.retryAfterMillis, delay)), early);
       delay = Math.min(delay * policy.factor, policy.maxMillis);
     }
@@ -98,12 +104,12 @@ export function retrying<Item>(
     get standingBy() {
       return standby?.active ?? false;
     },
-    nudge: () => nudged.abort(),
-    hurry: () => haste.abort(),
+    nudge: () => nudged?.abort(),
+    hurry: () => haste().abort(),
     export: deliver,
     forceFlush: () => exporter.forceFlush(),
     async shutdown() {
-      haste.abort();
+      haste().abort();
       await exporter.shutdown();
     },
   };
