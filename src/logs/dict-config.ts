@@ -95,11 +95,12 @@ export function applyDict(dict: DictConfig, registry: Registry, makers: Destinat
     spellAsPython(true);
     configureNodes(loggers);
   } catch (error) {
-    for (const { destination } of work.handlers.values()) destination.close?.();
+    for (const { destination } of [...work.handlers.values()].reverse()) destination.close?.();
     throw error;
   }
   for (const destination of current.destinations) destination.close?.();
-  current.destinations = [...work.handlers.values()].map((handler) => handler.destination);
+  // A target is made before what holds records for it, and must be closed after it.
+  current.destinations = [...work.handlers.values()].map((handler) => handler.destination).reverse();
   advise(given);
 }
 

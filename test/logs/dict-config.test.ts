@@ -119,6 +119,18 @@ describe('dictConfig', () => {
     expect(own.map((record) => record.level)).to.eql(['CRITICAL']);
   });
 
+  it('lets out what a memory handler holds when another dict takes over (A10)', () => {
+    const handlers = {
+      buffered: { class: 'logging.handlers.MemoryHandler', capacity: 10, target: 'file' },
+      file: { class: 'logging.FileHandler', filename: 'held.log' },
+    };
+    apply({ version: 1, handlers, root: { handlers: ['buffered'], level: 'INFO' } });
+    getLogger('any').info('held');
+    expect(file('held.log')).to.equal('');
+    apply({ version: 1 });
+    expect(file('held.log')).to.equal('held\n');
+  });
+
   it('silences what the null handler is for (A18)', () => {
     const sent: LogRecord[] = [];
     setSinks([], [(record) => void sent.push(record)]);
