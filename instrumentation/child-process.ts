@@ -1,6 +1,6 @@
 /** Child processes find the context of the unit of work that started them in their environment. */
 import module from 'node:module';
-import { environment, inheritedCarrier } from '../src/config/env.ts';
+import { inheritedCarrier, wholeEnvironment } from '../src/config/env.ts';
 import { activeContext } from '../src/context/context.ts';
 import { inheritanceOf } from '../src/context/inherited.ts';
 import { propagation } from '../src/context/propagation.ts';
@@ -77,7 +77,7 @@ function wrapSync(run: Callable): Callable {
     );
     const at = found > 0 ? found : Array.isArray(args[1]) || args.length > 2 ? 2 : 1;
     const options = args[at] as { env?: Variables } | undefined;
-    const env = options?.env ?? environment();
+    const env = options?.env ?? wholeEnvironment();
     const changed = changes(env);
     if (Object.keys(changed).length > 0 && isOptions(options))
       args[at] = { ...options, env: { ...env, ...changed } };

@@ -26,9 +26,9 @@ import { parseLevels, setLevel, setLevels } from './logs/tree.ts';
 import { diagnosticsVoice, voiceLogger } from './logs/voice.ts';
 import { startObservations } from './metrics/instruments.ts';
 import type { OfficialParts } from './official.ts';
+import { redactAttributes, useRedaction } from './processing/redact.ts';
 import { claimRegistry, followHolder, heldGlobals } from './registry.ts';
 import { shared } from './slot.ts';
-import { redactAttributes, useRedaction } from './processing/redact.ts';
 import type { EndOptions, InitOptions, Sonde, Status } from './sonde.ts';
 import type { RunningSdk } from './traces/sdk.ts';
 import { VERSION } from './version.ts';
@@ -72,11 +72,14 @@ export function dictConfig(dict: DictConfig, registry: Registry = {}): void {
 
 function start({ sdk = {}, ...options }: InitOptions): Sonde {
   const { config, problems } = resolveConfig(options);
+  useRedaction(config.privacy);
   setLevels(parseLevels(config.logs.level));
   // Who only said how much the app logs has said nothing about Sonde's own words.
   if (sourceOf(config, 'diagnostics.level') !== 'default') setLevel(voiceLogger, config.diagnostics.level);
   diagnostics.speakThrough(voiceOf(config));
   const sonde = config.disabled || !isSupportedNode() ? loggerOnly(config, 'off') : tryBegin(config, sdk);
+  if (!config.privacy.redact)
+    diagnostics.warn('SONDE_ERR_REDACT_OFF', 'Redaction is off: secrets leave the process as they are.');
   for (const { level, code, message } of problems) {
     if (level === 'warn') diagnostics.warn(code, message);
     else diagnostics.debug(message);
@@ -96,18 +99,28 @@ function isSupportedNode(): boolean {
 }
 
 function formatOf(config: Config): JsonFormatOptions {
-  useRedaction(config.privacy);
   return {
     requestId: config.logs.requestId,
     resource: config.logs.resource === 'on' ? resourceAttributes(config) : undefined,
   };
 }
-  if (!config.privacy.redact)
-    diagnostics.warn('SONDE_ERR_REDACT_OFF', 'Redaction is off: secrets leave the process as they are.');
 
 function printersOf(config: Config): Sink[] {
-  if (config.logs.console === 'off') return [];
-  return [consoleSink({ format: config.logs.format, ...formatOf(config) })];
+  const { console, file, format } = config.logs;
+  const printers = console === 'off' ? [] : [consoleSink({ format, ...formatOf(config) })];
+  return file.path === undefined ? printers : [...printers, fileOf(file.path, config)];
+}
+
+/** The place of the app's history; people read the console, so `auto` is JSON here. */
+function fileOf(path: string, config: Config): Sink {
+  const { file, format } = config.logs;
+  const destination = load<typeof import('../exporters/file.ts')>('file').fileDestination({
+    path,
+    maxBytes: file.maxBytes,
+    backupCount: file.backups,
+    format: lineFormat(format, false, formatOf(config)),
+  });
+  return (record) => destination.write(record);
 }
 
 function voiceOf(config: Config): Voice {

@@ -98,6 +98,14 @@ export interface Config {
     readonly level: string;
     readonly format: LogFormat;
     readonly console: 'auto' | 'off';
+    /** A rotating file beside the console (A38); none where no path is given. JSON lines unless `format` says else. */
+    readonly file: {
+      readonly path?: string;
+      /** Bytes that no file exceeds. */
+      readonly maxBytes: number;
+      /** Files kept beside the one that is written. */
+      readonly backups: number;
+    };
     /** Whether `request_id` is a field of every line. */
     readonly requestId: boolean;
     /** Whether resource names are fields of every line. `auto` (on in Kubernetes) is decided before anyone reads it. */
@@ -137,14 +145,6 @@ export interface Config {
     readonly redact: boolean;
     /** Names or paths (`customer.email`), on top of the built-in ones, whose values never leave the process. */
     readonly redactKeys: readonly string[];
-  };
-  readonly instrumentations: {
-    /** Only these, if any is named (`OTEL_NODE_ENABLED_INSTRUMENTATIONS`). */
-    readonly enabled?: readonly string[];
-    readonly disabled: readonly string[];
-  };
-  readonly otlp: { readonly off: boolean } & Readonly<Record<Signal, OtlpTarget>>;
-}
     /** Names or paths that are no secrets after all; they win. Their texts are still read for secrets. */
     readonly allowKeys: readonly string[];
     /** What is personal rather than secret and is looked for in every text: `email`, `phone`, `ip`. None by default. */
@@ -153,6 +153,14 @@ export interface Config {
     readonly patterns: readonly RegExp[];
     /** By name or path, what stands in a value's place; `[REDACTED]` where nothing is said. */
     readonly masks: Readonly<Record<string, Mask>>;
+  };
+  readonly instrumentations: {
+    /** Only these, if any is named (`OTEL_NODE_ENABLED_INSTRUMENTATIONS`). */
+    readonly enabled?: readonly string[];
+    readonly disabled: readonly string[];
+  };
+  readonly otlp: { readonly off: boolean } & Readonly<Record<Signal, OtlpTarget>>;
+}
 
 type Plain = string | number | boolean | undefined | readonly unknown[];
 /** A partial of any depth; lists are replaced whole. */
@@ -208,6 +216,7 @@ export const defaults: Config = {
     level: 'info',
     format: 'auto',
     console: 'auto',
+    file: { maxBytes: 10_485_760, backups: 5 },
     requestId: false,
     resource: 'auto',
     exporters: ['otlp'],

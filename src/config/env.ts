@@ -5,10 +5,24 @@
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** A copy of the process's environment as it is now; names are upper case on Windows, where case does not count. */
+/** What Sonde reads. In a cluster each service adds seven variables to each process: thousands, read by nobody here. */
+const ours =
+  /^(?:(?:OTEL|SONDE)_.*|LOG_LEVEL|NODE_ENV|VITEST|JEST_WORKER_ID|NODE_TEST_CONTEXT|KUBERNETES_SERVICE_HOST|NO_COLOR|FORCE_COLOR|TERM|pm_exec_path)$/is;
+
+/**
+ * A copy of what concerns Sonde in the process's environment as it is now; names are upper case on Windows, where case
+ * does not count. Each value is a search through the whole environment, so only these are read.
+ */
 export function environment(): Env {
-  if (process.platform !== 'win32') return { ...process.env };
-  return Object.fromEntries(Object.entries(process.env).map(([name, value]) => [name.toUpperCase(), value]));
+  const names = Reflect.ownKeys(process.env).filter((name) => typeof name === 'string' && ours.test(name));
+  const isWindows = process.platform === 'win32';
+  const named = (name: string) => (isWindows ? name.toUpperCase() : name);
+  return Object.fromEntries((names as string[]).map((name) => [named(name), process.env[name]]));
+}
+
+/** A copy of all of it, for a child process. */
+export function wholeEnvironment(): Env {
+  return { ...process.env };
 }
 
 /** jest, vitest, node:test, or whoever sets `NODE_ENV=test`. mocha sets nothing of its own. */

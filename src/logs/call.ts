@@ -1,6 +1,7 @@
 /** What a logging call means: every shape in which people hand over a message, fields and an error. */
 import { format } from 'node:util';
 import { diagnostics } from '../diagnostics.ts';
+import { masked, maskOf } from '../processing/redact.ts';
 import { bigintText, isHuge } from './bigint-text.ts';
 import { describeError, isError } from './error-shape.ts';
 import { jsonText } from './json-value.ts';
@@ -227,7 +228,9 @@ function filled(message: string, fields: Fields | undefined, bound: Fields | und
   if (fields === undefined && bound === undefined) return message;
   return message.replace(placeholder, (whole, name: string) => {
     const value = lookUp(name, fields) ?? lookUp(name, bound);
-    return value === undefined ? whole : textOf(value);
+    if (value === undefined) return whole;
+    const mask = maskOf(name, []);
+    return textOf(mask === undefined ? value : masked(mask, value));
   });
 }
 

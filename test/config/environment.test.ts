@@ -21,6 +21,26 @@ describe('environment', () => {
     expect(readFileSync(join(root, 'src/config/env.ts'), 'utf8')).to.not.match(/^import |\brequire\(/m);
   });
 
+  it('is copied as far as anybody asks for it, since a large one is slow to read', () => {
+    const files = globSync('{src,instrumentation,exporters}/**/*.ts', { cwd: root });
+    const texts = files.map((file) => readFileSync(join(root, file), 'utf8'));
+    const names = texts.flatMap((text) => [
+      ...text.matchAll(/(?<!process\.)\benv\.([A-Z_]{4,}|pm_exec_path)\b/g),
+    ]);
+    const asked = [...new Set(names.map(([, name]) => name!))];
+    expect(asked).to.include('pm_exec_path');
+    const before = { ...process.env };
+    try {
+      for (const name of [...asked, 'SOMEBODY_ELSES']) process.env[name] = 'x';
+      expect(environment()).to.include.keys(asked).and.to.not.have.property('SOMEBODY_ELSES');
+    } finally {
+      for (const name of [...asked, 'SOMEBODY_ELSES']) {
+        if (before[name] === undefined) delete process.env[name];
+        else process.env[name] = before[name];
+      }
+    }
+  });
+
   it('is copied, so that a later change of the process does not matter', () => {
     const copy = environment();
     process.env.OTEL_SERVICE_NAME = 'later';
