@@ -85,7 +85,7 @@ export function jsonFormat(options: JsonFormatOptions = {}): Format {
   /** Events are rarer than lines: their name is one more fixed one. */
   function eventPart({ bound, fields, eventName, stamp }: LogRecord): string {
     const name = (key: string): Part => (key === 'event.name' ? eventNamePart : keyPart(key));
-    let text = `,"event.name":${quote(eventName ?? '')}`;
+    let text = `,"event.name":${quote(redactText(eventName ?? ''))}`;
     if (stamp.attributes !== undefined) text += membersOf(stamp.attributes, name, bound, fields);
     if (bound !== undefined) text += membersOf(bound, name, fields);
     return fields === undefined ? text : text + membersOf(fields, name);

@@ -119,7 +119,7 @@ function quoteCut(text: string, length: number): string {
 
 function oddText(value: unknown): string {
   try {
-    if (typeof value === 'bigint') return `"${bigintText(value)}"`;
+    if (typeof value === 'bigint') return quoteClean(bigintText(value));
     if (typeof value === 'function') return quote(`[function ${String(value.name)}]`);
     return quoteClean(String(value));
   } catch {

@@ -126,22 +126,22 @@ export class Redaction {
   }
 
   /** A value that is not under a secret name: texts and lists of texts cleaned, numbers that are cards masked. */
-  value(value: unknown, depth = 0): unknown {
+  value(value: unknown, path: readonly string[] = []): unknown {
     if (typeof value === 'string') return this.text(value);
     if (typeof value === 'number') return this.isCard(value) ? redactedText : value;
-    if (typeof value !== 'object' || value === null || depth > deepest) return value;
-    if (Array.isArray(value)) return this.#list(value, depth);
-    return isPlainObject(value) ? this.attributes(value, depth + 1) : value;
+    if (typeof value !== 'object' || value === null || path.length > deepest) return value;
+    if (Array.isArray(value)) return this.#list(value, path);
+    return isPlainObject(value) ? this.attributes(value, path) : value;
   }
 
   /** Attributes of a span, an event, a resource, a series: the same object where nothing had to be changed. */
-  attributes<T extends object>(given: T, depth = 0): T {
+  attributes<T extends object>(given: T, path: readonly string[] = []): T {
     if (!this.isOn) return given;
     const source = given as Record<string, unknown>;
     let copy: Record<string, unknown> | undefined;
     for (const key in source) {
       const value = source[key];
-      const clean = this.#member(key, value, depth);
+      const clean = this.#member(key, value, path);
       const name = this.text(key);
       if (clean === value && name === key) continue;
       copy ??= { ...source };
@@ -161,19 +161,19 @@ export class Redaction {
     );
   }
 
-  #member(key: string, value: unknown, depth: number): unknown {
+  #member(key: string, value: unknown, path: readonly string[]): unknown {
     const verdict = this.#verdict(key);
-    const mask = verdict.paths === undefined ? verdict.mask : maskAt(verdict, key, []);
+    const mask = verdict.paths === undefined ? verdict.mask : maskAt(verdict, key, path);
     if (mask !== undefined) return masked(mask, value);
     if (verdict.trusted || typeof value === 'boolean') return value;
     if (typeof value === 'string' && key.startsWith('url.')) return this.text(value, redactedInUrl);
-    return this.value(value, depth);
+    return typeof value === 'object' ? this.value(value, [...path, key]) : this.value(value);
   }
 
-  #list(list: readonly unknown[], depth: number): unknown {
+  #list(list: readonly unknown[], path: readonly string[]): unknown {
     let copy: unknown[] | undefined;
     for (let i = 0; i < list.length; i++) {
-      const clean = this.value(list[i], depth + 1);
+      const clean = this.value(list[i], Array.isArray(list[i]) ? [...path, ''] : path);
       if (clean === list[i]) continue;
       copy ??= [...list];
       copy[i] = clean;

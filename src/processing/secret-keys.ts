@@ -12,7 +12,7 @@ const afterwards = 16; // says nothing by itself: `password_hash`, `newTokenValu
 
 const phrases: Readonly<Record<number, string>> = {
   [anywhere]: `
-    password passwords passwd passwort passphrase passcode pswd secret secrets token cookie cookies
+    password passwords passwordhash tokenhash cvv cvc ssn passwd passwort passphrase passcode pswd secret secrets token cookie cookies
     credential credentials authorization csrf xsrf
     accesstokens refreshtokens idtokens authtokens apitokens bearertokens sessiontokens
     apikey apikeys accesskey accesskeyid secretkey privatekey privatekeys privkey accountkey encryptionkey
@@ -28,7 +28,7 @@ const phrases: Readonly<Record<number, string>> = {
     nationalid nationalidnumber nationalidentifier nationalinsurance nationalinsurancenumber identitynumber
     passportnumber passportno passportnum passportid driverslicense driverlicense driverslicensenumber
     driverlicensenumber taxid taxpayerid aadhaar aadhar`,
-  [asWord]: 'pwd passw pin pan cvv cvc csc cvn iban ssn passport jwt otp totp creds sessid nino',
+  [asWord]: 'pwd passw pin pan csc cvn iban passport jwt otp totp creds sessid nino',
   [whole]: 'auth pass session bearer cred',
   [inQuery]: `
     code key sid sig signature sas ticket samlresponse googleaccessid awsaccesskeyid hmac
