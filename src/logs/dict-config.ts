@@ -155,10 +155,11 @@ function formatOf(part: Part, path: string, work: Work): Format {
   throw wrong(`${path}.formatter`, `"${name}" is no formatter${advice(name, work.formats.keys())}`);
 }
 
-/** Python's default is standard error. */
+/** A pasted StreamHandler writes to standard output. */
 function streamOf(stream: unknown, path: string): StreamName {
-  if (stream === undefined || stream === 'ext://sys.stderr' || stream === process.stderr) return 'stderr';
-  if (stream === 'ext://sys.stdout' || stream === process.stdout) return 'stdout';
+  // Python's own default is stderr, where containers do not look for an app's lines (A36).
+  if (stream === undefined || stream === 'ext://sys.stdout' || stream === process.stdout) return 'stdout';
+  if (stream === 'ext://sys.stderr' || stream === process.stderr) return 'stderr';
   throw wrong(path, 'is neither ext://sys.stdout nor ext://sys.stderr.');
 }
 
