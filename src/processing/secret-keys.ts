@@ -79,7 +79,7 @@ export class KeyTrie {
     for (let i = end - 1; i >= first; i--) {
       const code = text.charCodeAt(i);
       const symbol = code < 128 ? symbols[code]! : foreign;
-      if (symbol === separator && --gaps > 0) continue;
+      if (symbol === separator && joins(code) && --gaps > 0) continue;
       if (symbol === foreign || symbol === separator) return false;
       if (symbol > 26 && node === 0) continue;
       node = this.#next[node * symbolCount + symbol - 1]!;
@@ -164,6 +164,11 @@ function beginsName(text: string, start: number, at: number): boolean {
 
 const leading = '_-$@\'"';
 const pathSigns = '.[/:]( ';
+
+/** Within a name in a text: dash, dot, brackets, underscore. */
+function joins(code: number): boolean {
+  return code === 45 || code === 46 || code === 91 || code === 93 || code === 95;
+}
 
 function isDigit(code: number): boolean {
   return code >= 48 && code <= 57;

@@ -3,12 +3,20 @@
  * enough for a key, and the regular expression engine looks for single characters faster than any loop can.
  */
 
+import { pairOf, vendorPairs } from './vendor-keys.ts';
+
 /** Whether a name that ends at `end` may be a secret's; wrong only in one direction. */
 export type MayEndName = (text: string, end: number) => boolean;
 
-const signs = /[=:>%]|--|rer |RER |sic |SIC |ssn |SSN |urity |ECURITY /g;
+const signs = ['=', ':', '>', '%'];
+/** Before a token or a number, in a sentence; `--` is before an option or a private key. */
+const words = /--|rer |RER |sic |SIC |ssn |SSN |urity |ECURITY /;
+/** Both in one, for the many texts that have neither. */
+const anySign = /[=:>%]|--|rer |RER |sic |SIC |ssn |SSN |urity |ECURITY /;
 /** No key, card or token without a label is shorter. */
 const shortestRun = 12;
+/** No name in code is longer. */
+const longestName = 48;
 
 const inToken = 1;
 const inGroups = 2;
@@ -22,32 +30,47 @@ members[45] = inToken | inGroups;
 members[95] = inToken;
 members[32] = members[46] = inGroups;
 
+/** The first two characters of what is known by its look. */
+const leads = new Uint8Array(4096);
+for (const pair of vendorPairs) leads[pair] = 1;
+leads[pairOf(101, 121)] = 1;
+
 /** `false` only for a text without secrets of the built-in kinds. */
 export function isSuspicious(text: string, mayEnd: MayEndName): boolean {
-  signs.lastIndex = 0;
-  let lastAt = -1;
-  while (signs.test(text)) {
-    const at = signs.lastIndex - 1;
-    const sign = text.charCodeAt(at);
-    if (sign === 58 && text.charCodeAt(at + 1) === 47 && text.charCodeAt(at + 2) === 47) {
-      if (lastAt === -1) lastAt = text.lastIndexOf('@') + 1;
-      if (lastAt > at) return true;
-    } else if (isLabel(text, at, sign, mayEnd)) return true;
+  return (anySign.test(text) && hasLabel(text, mayEnd)) || (text.length >= shortestRun && hasLongRun(text));
+}
+
+function hasLabel(text: string, mayEnd: MayEndName): boolean {
+  if (words.test(text)) return true;
+  for (const sign of signs) {
+    for (let at = text.indexOf(sign); at >= 0; at = text.indexOf(sign, at + 1)) {
+      if (isLabel(text, at, mayEnd)) return true;
+    }
   }
+  return hasUserInfo(text);
+}
+
+function hasUserInfo(text: string): boolean {
+  const first = text.indexOf('://');
+  return first >= 0 && text.includes('@', first);
+}
+
+function hasLongRun(text: string): boolean {
   // A run of twelve covers one of every twelve places.
   for (let i = shortestRun - 1; i < text.length; i += shortestRun) {
     const code = text.charCodeAt(i);
     const kinds = code < 128 ? members[code]! : code === 0xa0 ? inGroups : 0;
-    if ((kinds & inToken) !== 0 && isLongRun(text, i, inToken)) return true;
-    if ((kinds & inGroups) !== 0 && isLongRun(text, i, inGroups)) return true;
+    if ((kinds & inToken) !== 0 && isKeyLike(text, i)) return true;
+    if ((kinds & inGroups) !== 0 && isLongGroup(text, i)) return true;
   }
   return false;
 }
 
-function isLabel(text: string, at: number, sign: number, mayEnd: MayEndName): boolean {
+function isLabel(text: string, at: number, mayEnd: MayEndName): boolean {
+  const sign = text.charCodeAt(at);
   if (sign === 37) return isEscapedEquals(text, at) && mayEnd(text, at);
-  if (sign !== 58 && sign !== 61 && sign !== 62) return true;
   const next = text.charCodeAt(at + 1);
+  // The token of a bot: `123456789:AA...`.
   if (sign === 58 && next === 65) return true;
   const end = labelEnd(text, at);
   return end > 0 && mayEnd(text, end);
@@ -68,11 +91,30 @@ export function labelEnd(text: string, at: number): number {
   return end;
 }
 
-function isLongRun(text: string, at: number, kind: number): boolean {
+/** Long names of code have no digits, and no word in them begins like a key. */
+function isKeyLike(text: string, at: number): boolean {
   let start = at;
-  while (start > 0 && at - start < shortestRun && isMember(text.charCodeAt(start - 1), kind)) start--;
+  while (start > 0 && at - start < longestName && isMember(text.charCodeAt(start - 1), inToken)) start--;
   let end = at + 1;
-  while (end - start < shortestRun && isMember(text.charCodeAt(end), kind)) end++;
+  while (end - at < longestName && isMember(text.charCodeAt(end), inToken)) end++;
+  if (end - start < shortestRun) return false;
+  if (end - start > longestName) return true;
+  let fresh = true;
+  for (let i = start; i < end; i++) {
+    const code = text.charCodeAt(i);
+    if (code >= 48 && code <= 57) return true;
+    if (fresh && leads[pairOf(code, text.charCodeAt(i + 1))] !== 0) return true;
+    fresh = code === 45 || code === 95;
+  }
+  return false;
+}
+
+/** Capitals and digits in groups: a card, an account. */
+function isLongGroup(text: string, at: number): boolean {
+  let start = at;
+  while (start > 0 && at - start < shortestRun && isMember(text.charCodeAt(start - 1), inGroups)) start--;
+  let end = at + 1;
+  while (end - start < shortestRun && isMember(text.charCodeAt(end), inGroups)) end++;
   return end - start >= shortestRun;
 }
 
