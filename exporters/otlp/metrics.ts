@@ -47,6 +47,8 @@ export function otlpMetricExporter(
   const waiting: ResourceMetrics[] = [];
   let running: Promise<void> | undefined;
   let closed = false;
+  /** Handed to the exporter and not answered yet. */
+  let underWay: ResourceMetrics | undefined;
 
   function settle(points: number, outcome: 'delivered' | 'superseded' | 'forgotten'): void {
     const name = outcome === 'forgotten' ? 'standby.forgotten' : outcome;
@@ -71,7 +73,11 @@ export function otlpMetricExporter(
 
   async function deliver(collection: ResourceMetrics): Promise<void> {
     const points = pointsOf(collection);
+    underWay = collection;
     const result = await exporter.export([collection]);
+    // Given up meanwhile, and counted then.
+    if (underWay !== collection) return;
+    underWay = undefined;
     if (result.outcome !== 'ok') {
       if (result.forgotten) settle(points, 'forgotten');
       else lose(points, String(result.code), result.reason ?? String(result.code), result.told);
@@ -88,7 +94,9 @@ export function otlpMetricExporter(
   }
 
   function abandon(): void {
-    const points = waiting.splice(0).reduce((sum, collection) => sum + pointsOf(collection), 0);
+    const left = underWay === undefined ? waiting.splice(0) : [underWay, ...waiting.splice(0)];
+    underWay = undefined;
+    const points = left.reduce((sum, collection) => sum + pointsOf(collection), 0);
     if (exporter.standingBy) settle(points, 'forgotten');
     else lose(points, 'shutdown', 'not sent before the end');
   }

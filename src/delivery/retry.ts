@@ -43,6 +43,8 @@ export const retryDefaults: RetryPolicy = {
 export interface RetryingExporter<Item> extends Exporter<Item> {
   /** Whether it waits for somebody to listen at a place that nobody named. */
   readonly standingBy: boolean;
+  /** Whether nobody has answered yet at a place that nobody named: what falls off meanwhile is no loss. */
+  readonly unproven: boolean;
   /** A batch that waits for its next attempt is tried now. Standing by is left as it is. */
   nudge(): void;
   /** Whatever waits tries once more at once, and from now on every batch has one attempt. */
@@ -65,8 +67,11 @@ export function retrying<Item>(
     return ending;
   }
 
+  let proven = standby === undefined;
+
   async function attempt(items: readonly Item[]): Promise<Attempt> {
     const result: Attempt = await exporter.export(items).catch(defect);
+    if (!isUnmanned(result)) proven = true;
     return { ...result, told: policy.onAttempt?.(result) ?? false };
   }
 
@@ -101,6 +106,9 @@ export function retrying<Item>(
 
   return {
     name: exporter.name,
+    get unproven() {
+      return !proven;
+    },
     get standingBy() {
       return standby?.active ?? false;
     },

@@ -19,7 +19,8 @@ export interface BatchOptions {
 }
 
 /** Any exporter; one that retries can also be hurried, and stand by. */
-type Outlet<Item> = Exporter<Item> & Partial<Pick<RetryingExporter<Item>, 'hurry' | 'nudge' | 'standingBy'>>;
+type Outlet<Item> = Exporter<Item> &
+  Partial<Pick<RetryingExporter<Item>, 'hurry' | 'nudge' | 'standingBy' | 'unproven'>>;
 
 const unobserved = suppressed(rootContext);
 
@@ -175,7 +176,7 @@ export class BatchQueue<Item> {
   }
 
   #forgetOldest(): boolean {
-    if (!this.#exporter.standingBy) return false;
+    if (!this.#exporter.standingBy && !this.#exporter.unproven) return false;
     this.#items.shift();
     diagnostics.count(`standby.forgotten.${this.#options.name}`);
     this.#settleBy(1);

@@ -289,7 +289,8 @@ function isPlainObject(value: object): boolean {
   return prototype === Object.prototype || prototype === null;
 }
 
-const state = shared('redaction', () => ({ rules: new Redaction() }));
+/** Nothing until somebody asks: the rules of a configuration mostly come first. */
+const state = shared<{ rules: Redaction | undefined }>('redaction', () => ({ rules: undefined }));
 
 /** From now on these rules hold, in the whole process. */
 export function useRedaction(rules: RedactionRules): void {
@@ -298,37 +299,38 @@ export function useRedaction(rules: RedactionRules): void {
 
 /** The rules in force. */
 export function redaction(): Redaction {
+  state.rules ??= new Redaction();
   return state.rules;
 }
 
 /** The text without its secrets; the same string where there are none (A62). */
 export function redactText(text: string): string {
-  return state.rules.text(text);
+  return redaction().text(text);
 }
 
 /** Whether values of this name are secrets; `path` are the names above it. */
 export function redactKey(key: string, path?: readonly string[]): boolean {
-  return state.rules.maskOf(key, path) !== undefined;
+  return redaction().maskOf(key, path) !== undefined;
 }
 
 /** The mask for values of this name at this place. */
 export function maskOf(key: string, path: readonly string[]): Mask | undefined {
-  return state.rules.maskOf(key, path);
+  return redaction().maskOf(key, path);
 }
 
 /** Whether a name's rule depends on where it stands. */
 export function needsPath(key: string): boolean {
-  return state.rules.needsPath(key);
+  return redaction().needsPath(key);
 }
 
 /** A number, unless it is a card's. */
 export function redactCard(value: number): number | string {
-  return value >= smallestCard && state.rules.isCard(value) ? redactedText : value;
+  return value >= smallestCard && redaction().isCard(value) ? redactedText : value;
 }
 
 /** Attributes without their secrets; the same object where there are none. */
 export function redactAttributes<T extends object>(attributes: T): T {
-  return state.rules.attributes(attributes);
+  return redaction().attributes(attributes);
 }
 
 /**
@@ -337,11 +339,11 @@ export function redactAttributes<T extends object>(attributes: T): T {
  */
 export function perKey<T>(make: (key: string, mask: Mask | undefined) => T): (key: string) => T {
   const memory = new Map<string, T>();
-  let rules = state.rules;
+  let rules = redaction();
   return (key) => {
-    if (rules !== state.rules) {
+    if (rules !== redaction()) {
       memory.clear();
-      rules = state.rules;
+      rules = redaction();
     }
     const known = memory.get(key);
     if (known !== undefined) return known;

@@ -25,6 +25,7 @@ function gated(answer: Attempt = { outcome: 'ok' }) {
   const exporter: RetryingExporter<ResourceMetrics> = {
     name: 'test',
     standingBy: false,
+    unproven: false,
     nudge() {},
     hurry() {},
     async export([item]) {
@@ -140,6 +141,6 @@ describe('metrics by OTLP', () => {
     for (let i = 0; i < 3; i++) push.export(await collection(), ignore);
     await push.shutdown(10);
     push.export(await collection(), ignore);
-    expect(heard.counted('dropped.metrics.shutdown')).to.equal(12);
+    expect(heard.counted('dropped.metrics.shutdown')).to.equal(16);
   });
 });
