@@ -2,7 +2,7 @@
  * Secrets in any text, by their look or by the label before them. One pass, no backtracking: a text costs a look-up
  * for each character, and more only where something might begin.
  */
-import { ibanLength, isCardNumber, isIban } from './check-digits.ts';
+import { ibanLength, isCardNumber, mod97 } from './check-digits.ts';
 import { findLabelled, findOption, findUserInfo, type Hit, type SecretNames } from './labelled-values.ts';
 import { pairOf, vendorKeyEnd, vendorPairs } from './vendor-keys.ts';
 
@@ -244,24 +244,25 @@ function botTokenEnd(text: string, colon: number): number {
   return end - start >= 33 && end - start <= 40 ? end : 0;
 }
 
-/** Country, check digits, then letters and digits, in groups of four or in one. */
+/** Country, check digits, then letters and digits, in groups of four or in one; letters in one case (ISO 13616). */
 function ibanEnd(text: string, start: number): number {
-  const length = isDigit(text.charCodeAt(start + 3)) ? ibanLength(text.slice(start, start + 2)) : 0;
-  if (length === 0) return 0;
-  let signs = '';
-  let at = start;
-  while (signs.length < length) {
+  const first = text.charCodeAt(start);
+  const second = text.charCodeAt(start + 1);
+  if (isDigit(second) || !isDigit(text.charCodeAt(start + 3))) return 0;
+  const length = ibanLength(first, second);
+  let rest = 0;
+  let count = 4;
+  let at = start + 4;
+  for (; count < length; at++) {
     const code = text.charCodeAt(at);
-    if (isAlnum(code)) signs += text[at];
-    else if (signs.length % 4 !== 0 || gapAt(text, at) !== 1) return 0;
-    at++;
+    if (isAlnum(code) && (code < 58 || (code & 32) === (first & 32))) {
+      rest = mod97(rest, code);
+      count++;
+    } else if (count % 4 !== 0 || gapAt(text, at) !== 1) return 0;
   }
-  if (isAlnum(text.charCodeAt(at)) || !isOneCase(signs)) return 0;
-  return isIban(signs) ? at : 0;
-}
-
-function isOneCase(text: string): boolean {
-  return text === text.toUpperCase() || text === text.toLowerCase();
+  if (length === 0 || isAlnum(text.charCodeAt(at))) return 0;
+  for (let i = start; i < start + 4; i++) rest = mod97(rest, text.charCodeAt(i));
+  return rest === 1 ? at : 0;
 }
 
 function base64UrlEnd(text: string, from: number): number {
