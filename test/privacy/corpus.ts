@@ -19,7 +19,7 @@ const capitals = 'ABCDEFGHJKLMNPQRSTUVWXYZ234567';
 const join = (...parts: string[]): string => parts.join('');
 
 /** Secrets that are known by their look, by kind. */
-export const secretLooks: Readonly<Record<string, string>> = {
+const secretLooks: Readonly<Record<string, string>> = {
   visa: '4111111111111111',
   'visa in groups': '4012 8888 8888 1881',
   'visa with dashes': '4111-1111-1111-1111',
