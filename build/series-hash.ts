@@ -12,10 +12,13 @@ function hashAttributes(attributes) {
   const known = hashes.get(attributes);
   if (known !== undefined) return known;
   const hash = printAttributes(attributes);
-  if (Object.isFrozen(attributes) && Object.values(attributes).every((value) => typeof value !== 'object')) {
-    hashes.set(attributes, hash);
-  }
+  if (isSettled(attributes)) hashes.set(attributes, hash);
   return hash;
+}
+function isSettled(attributes) {
+  // A text or a number counts as frozen, too, and cannot be a key.
+  if (typeof attributes !== 'object' || attributes === null || !Object.isFrozen(attributes)) return false;
+  return Object.values(attributes).every((value) => typeof value !== 'object');
 }
 function printAttributes(attributes) {`;
 
