@@ -35,9 +35,18 @@ export const nodeSdkSampledOut: Contender = {
   env: { ...localDetectors, ...headSampledOut },
 };
 
-export const sonde: Contender = { name: 'Sonde', flags: ['--require', 'sonde/register'] };
+/** As the peers: none of them writes an access log. */
+const noAccessLog = { SONDE_ACCESS_LOG: 'off' };
 
-export const sondeSampledOut: Contender = { ...sonde, name: 'Sonde, sampled out', env: headSampledOut };
+export const sonde: Contender = { name: 'Sonde', flags: ['--require', 'sonde/register'], env: noAccessLog };
+
+export const sondeAccessLog: Contender = { ...sonde, name: 'Sonde, access log on', env: {} };
+
+export const sondeSampledOut: Contender = {
+  ...sonde,
+  name: 'Sonde, sampled out',
+  env: { ...noAccessLog, ...headSampledOut },
+};
 
 /** Drops the contenders that need Sonde while there is no built Sonde to install. */
 export function present(contenders: readonly Contender[]): Contender[] {

@@ -11,6 +11,7 @@ import {
   present,
   slug,
   sonde,
+  sondeAccessLog,
   sondeSampledOut,
 } from './contenders.ts';
 import { median, minimum, pairedRatio, ratio, shuffled, table } from './figures.ts';
@@ -62,6 +63,7 @@ async function compare(
     nodeSdk,
     nodeSdkSampledOut,
     sonde,
+    sondeAccessLog,
     sondeSampledOut,
   ]);
   const servers = await Promise.all(contenders.map((contender) => start(contender, script, sinkPort)));

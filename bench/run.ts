@@ -6,9 +6,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { Partner } from './child.ts';
 import { home } from './contenders.ts';
+import { deadEndpoint } from './dead-endpoint.ts';
 import { http } from './http.ts';
 import { logging } from './logging.ts';
+import { metrics } from './metrics.ts';
 import { modules } from './modules.ts';
+import { redaction } from './redaction.ts';
 import { installSonde } from './sonde.ts';
 import { startup } from './startup.ts';
 
@@ -19,6 +22,9 @@ const parts: Record<string, () => Promise<string>> = {
   logging: () => logging(sink, hello.port),
   http: () => http(sink, hello.port),
   modules: () => modules(hello.port),
+  metrics: () => metrics(hello.port),
+  redaction: () => redaction(),
+  'dead-endpoint': () => deadEndpoint(hello.port),
 };
 
 const wanted = process.argv.slice(2);

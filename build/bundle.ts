@@ -3,7 +3,6 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { join, relative } from 'node:path';
 import { type RolldownBuild, rolldown } from 'rolldown';
-import { rememberHashes, seriesHash } from './series-hash.ts';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
@@ -22,6 +21,7 @@ const absent = [
   /^@opentelemetry\/exporter-/,
   /^@opentelemetry\/configuration$/,
   /^@opentelemetry\/sdk-logs$/,
+  /^@opentelemetry\/sdk-metrics$/,
   /^@opentelemetry\/propagator-b3$/,
   /^@opentelemetry\/context-async-hooks$/,
   /^@opentelemetry\/instrumentation$/,
@@ -63,24 +63,51 @@ const needless = /^(?:rolldown-runtime|parts[\\/](?:preload|start))\.cjs(?:\.map
 
 /** What is asked before it is known whether anything of Sonde is needed. */
 const gate = /^src[\\/](?:preload|rollout|load|threads|config[\\/]env)\.ts$/;
-const apart = /^src[\\/](?:register|index|testing)\.ts$/;
-/** Modules of a part that nothing else uses stay in the part's own file. */
-const partOnly =
-  /^src[\\/](?:traces[\\/](?:sdk|sampler|batch-processor|identity-tracer)|logs[\\/](?:dict-|template|strftime|record-tokens|call-site))/;
-const databases = /^instrumentation[\\/](?:database|pg|sqlite)\.ts$|^src[\\/]processing[\\/]sql/;
-const inCore = /^(?:src|instrumentation)[\\/]|^exporters[\\/](?:console|otlp[\\/](?:delivery|metrics))\.ts$/;
+const apart = /^src[\\/](?:register|index|testing|testing[\\/].*)\.ts$/;
+/** Told about requests: a process that serves none needs none of it. */
+const requests =
+  /^instrumentation[\\/](?:request-records|access-log|other-access-log|served-request|security-records|http2-server|middleware-spans|framework|express|fastify|koa|hono|nest)\.ts$/;
+const encoders =
+  /^exporters[\\/]otlp[\\/](?:encoding|packed|chunk-writer|json|log-record|exception|protobuf-\w+|metrics-protobuf)\.ts$/;
+/** What drivers and queues share: a process that loads none of them needs none of it. */
+const libraries = /^instrumentation[\\/]|^src[\\/]processing[\\/]sql/;
 
-/** What the core and the parts share, and what a start needs anyway. */
+const staticImport = /^(?:import|export)\b(?! type\b)[^;]*?from '(\.[^']+)';/gm;
+
+/** `file` and what it imports, directly or not. Parts are loaded, not imported. */
+function reach(file: string, seen: Set<string> = new Set()): Set<string> {
+  if (seen.has(file)) return seen;
+  seen.add(file);
+  for (const [, path] of readFileSync(file, 'utf8').matchAll(staticImport))
+    reach(join(file, '..', path!), seen);
+  return seen;
+}
+
+const needed = new Set(['start', 'index'].flatMap((door) => [...reach(join(root, 'src', `${door}.ts`))]));
+
+/** The bootstrap shares these few lines with other parts: a file each would cost more than they do. */
+const withBootstrap = /^src[\\/](?:metrics[\\/](?:turn|producers)|traces[\\/]watched)\.ts$/;
+
+/** What every start needs, and what the functions of `sonde` are made of. */
 function isCore(id: string): boolean {
   const path = relative(root, id);
-  return inCore.test(path) && ![gate, apart, partOnly, databases].some((others) => others.test(path));
+  return (needed.has(id) || withBootstrap.test(path)) && !gate.test(path) && !apart.test(path);
+}
+
+const partFiles = new Set(Object.values(readParts()).map((path) => join(root, 'src', path)));
+
+/** Shared by several parts; what one part alone consists of stays in its file. */
+function isShared(id: string): boolean {
+  return libraries.test(relative(root, id)) && !partFiles.has(id);
 }
 
 const groups = [
   { name: 'gate', test: (id: string) => gate.test(relative(root, id)) },
   // Every start needs all of it: one file is read faster than sixteen.
   { name: 'core', test: isCore },
-  { name: 'databases', test: (id: string) => databases.test(relative(root, id)) },
+  { name: 'web', test: (id: string) => requests.test(relative(root, id)) },
+  { name: 'encoders', test: (id: string) => encoders.test(relative(root, id)) },
+  { name: 'libraries', test: isShared },
 ];
 
 /**
@@ -122,7 +149,6 @@ const plugin = {
   },
   transform(code: string, id: string) {
     if (id === register) return { code: code.replace('./preload.ts', './gate.cjs'), map: null };
-    if (seriesHash.test(id)) return { code: rememberHashes(code), map: null };
     if (id !== loader) return null;
     const built = code.replace(/^( {2}(\w+): )'\..+\.ts'/gm, "$1'./parts/$2.cjs'");
     return { code: built.replace('./parts/start.cjs', './core.cjs'), map: null };

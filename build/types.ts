@@ -5,7 +5,12 @@ import { dirname, join, resolve } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
 const types = join(root, 'dist/types');
-const doors = ['src/index.d.ts', 'src/register.d.ts', 'src/testing.d.ts'];
+const doors = [
+  'src/index.d.ts',
+  'src/register.d.ts',
+  'src/testing.d.ts',
+  ...['express', 'fastify', 'hono'].map((name) => `src/requests/${name}.d.ts`),
+];
 const specifier = /(?:from |import\(|import )'(\.[^']+)'|(?:from |import\(|import )"(\.[^"]+)"/g;
 
 function imports(file: string): string[] {

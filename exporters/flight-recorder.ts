@@ -115,7 +115,7 @@ export function flightRecorder(options: FlightRecorderOptions): FlightRecorder {
     wantsBelow,
     write(record) {
       const goesOut = passes(record.logger, record.severityNumber);
-      if (!goesOut && (record.severityNumber < wantsBelow || nodeOf(record.logger).threshold >= OFF)) return;
+      if (!goesOut && (record.severityNumber < wantsBelow || nodeOf(record.logger).inForce >= OFF)) return;
       const id = record.stamp.traceId ?? record.stamp.correlationId;
       const errs = goesOut && record.severityNumber >= severity.ERROR;
       if (id === undefined || (goesOut && !errs)) {

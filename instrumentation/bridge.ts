@@ -43,11 +43,13 @@ export interface Bridge {
   readonly sends: boolean;
   /** Whether the lines it prints get ids. */
   readonly injects: boolean;
+  /** Whether a record of this level would be made now. */
+  wants(severityNumber: number, context?: Context): boolean;
   /**
-   * Hands on one record, made only if its level is wanted; born in `context`, the active one by default. A
+   * Hands on one record, made only if its level is wanted, or none where `make` finds that it is known; born in `context`, the active one by default. A
    * level set for the record's own logger name (`SONDE_LOG_LEVEL=info,shop.db=warn`) holds, too.
    */
-  send(severityNumber: number, make: () => Bridged, context?: Context): void;
+  send(severityNumber: number, make: () => Bridged | undefined, context?: Context): void;
   /** What to inject now; `undefined` outside any unit of work, and where nothing is to be injected. */
   ids(context?: Context): Ids | undefined;
   /** Runs what must not hurt the app. */
@@ -89,15 +91,22 @@ export function bridgeTo(name: BridgeName, { bridges }: Config, highest: number 
     }
   }
 
+  function wants(severityNumber: number, context: Context = activeContext()): boolean {
+    return sends && severityNumber >= threshold && quiet === 0 && !isDelivering() && !isSuppressed(context);
+  }
+
   return {
     name,
     sends,
     injects,
     guard,
+    wants,
     send(severityNumber, make, context = activeContext()) {
-      if (!sends || severityNumber < threshold || quiet > 0 || isDelivering() || isSuppressed(context))
-        return;
-      guard(() => handOn(name, severityNumber, make(), context));
+      if (!wants(severityNumber, context)) return;
+      guard(() => {
+        const record = make();
+        if (record !== undefined) handOn(name, severityNumber, record, context);
+      });
     },
     ids(context = activeContext()) {
       return injects && quiet === 0 ? idsOf(stampOf(context)) : undefined;

@@ -102,17 +102,31 @@ function replace(target: Target, name: string, wrap: (original: Callable) => Cal
   };
 }
 
+type ChildProcesses = Target & { ChildProcess: { prototype: Target } };
+interface Cluster {
+  readonly isPrimary: boolean;
+}
+
+/** A cluster's primary has loaded them by itself, which no hook sees. */
+function childProcessesOf(exports: ChildProcesses | Cluster): ChildProcesses | undefined {
+  if ('ChildProcess' in exports) return exports;
+  if (!exports.isPrimary) return undefined;
+  return process.getBuiltinModule('node:child_process') as unknown as ChildProcesses;
+}
+
 /**
- * `spawn`, `exec`, `execFile`, `fork` by the one method they share, also where they were imported before; the
- * three that wait by their exports. Outside a unit of work a child's environment is not touched. (A31)
+ * `spawn`, `exec`, `execFile`, `fork` and a cluster's `fork` by the one method they share, also where they were
+ * imported before; the three that wait by their exports. Outside a unit of work a child's environment is not touched.
+ * (A31)
  */
 export function childProcess(): Instrumentation {
   const undo: (() => void)[] = [];
   return {
     name: 'child-process',
-    modules: ['node:child_process'],
-    patch(exports: Target & { ChildProcess: { prototype: Target } }) {
-      if (undo.length > 0) return;
+    modules: ['node:child_process', 'node:cluster'],
+    patch(given: ChildProcesses | Cluster) {
+      const exports = childProcessesOf(given);
+      if (exports === undefined || undo.length > 0) return;
       undo.push(replace(exports.ChildProcess.prototype, 'spawn', wrapSpawn));
       for (const name of synchronous) undo.push(replace(exports, name, wrapSync));
       module.syncBuiltinESMExports();

@@ -8,10 +8,14 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api';
+import { countDbCall } from '../src/context/activity.ts';
 import { activeContext } from '../src/context/context.ts';
 import { isSuppressed } from '../src/context/suppression.ts';
 import type { Sensors } from '../src/instrumentation.ts';
+import { type BoundRecorder, boundTo } from '../src/metrics/bound.ts';
 import { readSql, type SqlStatement } from '../src/processing/sql.ts';
+import { queryFindings } from './query-findings.ts';
+import { queryLog } from './query-log.ts';
 
 /** Where the calls of one connection go. Make it once and keep it: what is computed for it is cached by it. */
 export interface DatabaseTarget {
@@ -46,21 +50,30 @@ export interface DatabaseCall {
 export interface Database {
   /**
    * Begins a call. `undefined` when nobody may see it (exporter traffic): then do nothing but call the driver.
-   * `text` leaves only sanitized.
+   * SQL leaves only sanitized; a statement that is no SQL comes as it may be shown, the same object each time.
+   * `batchSize`: how many commands go at once, where it is more than one.
    */
-  start(target: DatabaseTarget, text: string, context?: Context): DatabaseCall | undefined;
+  start(
+    target: DatabaseTarget,
+    sql: string | SqlStatement,
+    context?: Context,
+    batchSize?: number,
+  ): DatabaseCall | undefined;
   /** A connection that was wanted in `context` and not got; told only where some work asked for it. */
   unreachable(target: DatabaseTarget, fault: DatabaseFault, startTime: number, context: Context): void;
 }
 
 /** Buckets in seconds that the semantic conventions advise. */
-const buckets = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10];
+export const buckets: number[] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10];
 
 /** What is the same for every call of one statement at one target. */
 interface Prepared {
+  readonly statement: SqlStatement;
   readonly name: string;
   readonly span: Attributes;
   readonly point: Attributes;
+  /** The duration of those that go well. */
+  readonly duration: BoundRecorder;
 }
 
 /** The span and metric skeleton for one database instrumentation. */
@@ -71,26 +84,37 @@ export function databaseSensor(sensors: Sensors): Database {
     description: 'Duration of database client operations.',
     advice: { explicitBucketBoundaries: buckets },
   });
+  const log = queryLog(sensors.config);
+  const findings = queryFindings(sensors.config, meter);
   const prepared = new WeakMap<DatabaseTarget, WeakMap<SqlStatement, Prepared>>();
 
-  function prepare(target: DatabaseTarget, text: string): Prepared {
-    const statement = readSql(text, target.system);
+  function prepare(target: DatabaseTarget, sql: string | SqlStatement): Prepared {
+    const statement = typeof sql === 'string' ? readSql(sql, target.system) : sql;
     const known = prepared.get(target) ?? new WeakMap<SqlStatement, Prepared>();
-    const found = known.get(statement) ?? describe(target, statement);
+    const found = known.get(statement) ?? describe(target, statement, duration);
     prepared.set(target, known);
     known.set(statement, found);
     return found;
   }
 
   return {
-    start(target, text, context = activeContext()) {
+    start(target, sql, context = activeContext(), batchSize = 1) {
       if (isSuppressed(context)) return undefined;
-      const call = prepare(target, text);
+      const call = prepare(target, sql);
       // An unsampled parent decides for its children: then the attributes would be work for nobody.
       const attributes = isUnsampled(context) ? undefined : call.span;
       const span = tracer.startSpan(call.name, { kind: SpanKind.CLIENT, attributes }, context);
       if (attributes === undefined && span.isRecording()) span.setAttributes(call.span);
-      return begin(span, trace.setSpan(context, span), call.point, duration);
+      if (batchSize > 1 && span.isRecording()) span.setAttribute('db.operation.batch.size', batchSize);
+      // Of what is no SQL a program may well say the same a hundred times.
+      const asked = typeof sql === 'string' ? findings?.asks(call.statement, context, call.point) : undefined;
+      const inner = trace.setSpan(context, span);
+      return begin(span, inner, call.point, (millis, attributes, fault) => {
+        if (fault === undefined) call.duration.record(millis / 1000, inner);
+        else duration.record(millis / 1000, attributes, inner);
+        if (asked !== undefined) findings?.answered(asked, span, millis, fault?.statusCode);
+        if (typeof sql === 'string') log?.(call.statement, millis, context, fault?.type);
+      });
     },
 
     unreachable(target, fault, startTime, context) {
@@ -118,7 +142,8 @@ function place({ system, namespace, address, port }: DatabaseTarget): Attributes
   });
 }
 
-function describe(target: DatabaseTarget, { text, operation, collection, summary }: SqlStatement): Prepared {
+function describe(target: DatabaseTarget, statement: SqlStatement, duration: Histogram): Prepared {
+  const { text, operation, collection, summary } = statement;
   const point = defined({
     ...place(target),
     'db.operation.name': operation,
@@ -126,19 +151,29 @@ function describe(target: DatabaseTarget, { text, operation, collection, summary
     'db.query.summary': summary || undefined,
   });
   const span = defined({ ...point, 'db.query.text': text || undefined });
-  return { name: summary || target.namespace || target.system, span, point: Object.freeze(point) };
+  return {
+    statement,
+    name: summary || operation || target.namespace || target.system,
+    span,
+    point,
+    duration: boundTo(duration, point),
+  };
 }
 
 function defined(attributes: Attributes): Attributes {
   return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined));
 }
 
-function begin(span: Span, context: Context, point: Attributes, duration: Histogram): DatabaseCall {
+type Ended = (millis: number, attributes: Attributes, fault?: DatabaseFault) => void;
+
+function begin(span: Span, context: Context, point: Attributes, ended: Ended): DatabaseCall {
   const start = performance.now();
   let open = true;
-  function finish(attributes: Attributes): void {
+  function finish(attributes: Attributes, fault?: DatabaseFault): void {
     open = false;
-    duration.record((performance.now() - start) / 1000, attributes, context);
+    const millis = performance.now() - start;
+    ended(millis, attributes, fault);
+    countDbCall(context, millis);
     span.end();
   }
   return {
@@ -151,7 +186,7 @@ function begin(span: Span, context: Context, point: Attributes, duration: Histog
     fail(fault) {
       if (!open) return;
       if (span.isRecording()) tell(span, fault);
-      finish({ ...point, ...errorAttributes(fault) });
+      finish({ ...point, ...errorAttributes(fault) }, fault);
     },
   };
 }

@@ -7,31 +7,32 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import {
   type Attributes,
   type Context,
-  type Histogram,
   type Span,
   SpanKind,
   SpanStatusCode,
   type Tracer,
   trace,
 } from '@opentelemetry/api';
+import { countHttpCall } from '../src/context/activity.ts';
 import { activeContext, enterContext } from '../src/context/context.ts';
 import { propagation } from '../src/context/propagation.ts';
 import { isSuppressed } from '../src/context/suppression.ts';
 import type { Instrumentation } from '../src/instrumentation.ts';
 import { type IsSecret, redactUrl, secretTest } from '../src/processing/url.ts';
+import { headerCapture } from './header-capture.ts';
 import { carries, headerLine } from './header-text.ts';
 import {
-  durationHistogram,
+  type Durations,
+  durations,
   errorTypeOf,
   type HostPort,
   hostOf,
   methodOf,
   remember,
-  type Series,
-  seriesAttributes,
   spanNameOf,
 } from './http-attributes.ts';
 import { override } from './override.ts';
+import { noteAnswer, resendCount } from './resends.ts';
 import { patchUndiciPools } from './undici-pool.ts';
 
 const exchangeKey: unique symbol = Symbol('sonde.fetch');
@@ -49,11 +50,14 @@ interface FetchRequest {
 
 type OnUpgrade = (this: unknown, ...args: unknown[]) => unknown;
 
+type HeaderCapture = NonNullable<ReturnType<typeof headerCapture>>;
+
 interface Client {
   readonly tracer: Tracer;
-  readonly duration: Histogram;
-  readonly attributesOf: (series: Series) => Attributes;
+  readonly duration: Durations;
   readonly isSecret: IsSecret;
+  readonly requestHeaders: HeaderCapture | undefined;
+  readonly responseHeaders: HeaderCapture | undefined;
 }
 
 const kindOnly = { kind: SpanKind.CLIENT };
@@ -74,6 +78,7 @@ class FetchExchange {
   private readonly span: Span;
   private readonly spanContext: Context;
   private readonly startTime: number;
+  private readonly resendCount: number;
   private status: number | undefined;
   private ended: boolean;
 
@@ -87,6 +92,7 @@ class FetchExchange {
     this.place = placeOf(String(request.origin));
     this.span = client.tracer.startSpan(spanNameOf(request.method), kindOnly, caller);
     this.spanContext = trace.setSpan(caller, this.span);
+    this.resendCount = resendCount(caller, request.method, () => this.url);
     if (this.span.isRecording()) this.span.setAttributes(this.describe());
     this.inject();
     if (request.upgrade || request.method === 'CONNECT') this.awaitHandshake();
@@ -98,12 +104,15 @@ class FetchExchange {
       'http.request.method': methodOf(request.method),
       'server.address': place.address,
       'server.port': place.port,
-      'url.full': redactUrl(`${request.origin}${request.path}`, this.client.isSecret),
+      'url.full': redactUrl(this.url, this.client.isSecret),
     };
     if (attributes['http.request.method'] !== request.method) {
       attributes['http.request.method_original'] = request.method;
     }
-    return attributes;
+    if (this.resendCount > 0) attributes['http.request.resend_count'] = this.resendCount;
+    const { requestHeaders } = this.client;
+    if (requestHeaders === undefined || typeof request.headers === 'string') return attributes;
+    return { ...attributes, ...requestHeaders(headersOf(request.headers)) };
   }
 
   private inject(): void {
@@ -129,14 +138,28 @@ class FetchExchange {
     }
   }
 
-  onHeaders(status: number): void {
+  onHeaders(status: number, flat: readonly unknown[] = []): void {
     this.status = status;
-    if (this.span.isRecording()) this.span.setAttribute('http.response.status_code', status);
+    const headers = status >= 300 || this.client.responseHeaders !== undefined ? headersOf(flat) : undefined;
+    if (status >= 300) this.noteAnswer(status, headers?.location);
+    if (!this.span.isRecording()) return;
+    this.span.setAttribute('http.response.status_code', status);
+    if (headers !== undefined) this.span.setAttributes(this.client.responseHeaders?.(headers) ?? {});
+  }
+
+  private get url(): string {
+    return `${this.request.origin}${this.request.path}`;
+  }
+
+  private noteAnswer(status?: number, location?: unknown): void {
+    const { url, resendCount: count } = this;
+    noteAnswer(this.caller, { method: this.request.method, url, resendCount: count }, status, location);
   }
 
   end(error: unknown): void {
     if (this.ended) return;
     this.ended = true;
+    if (error !== undefined && this.status === undefined) this.noteAnswer();
     const errorType = this.errorType(error);
     if (errorType !== undefined && this.span.isRecording()) {
       this.span.setAttribute('error.type', errorType);
@@ -153,16 +176,30 @@ class FetchExchange {
   }
 
   private record(errorType: string | undefined): void {
-    const attributes = this.client.attributesOf({
+    const series = {
       method: methodOf(this.request.method),
       status: this.status,
       errorType,
       protocolVersion: undefined,
       place: this.place.address,
       part: this.place.port,
-    });
-    this.client.duration.record((performance.now() - this.startTime) / 1000, attributes, this.spanContext);
+    };
+    const millis = performance.now() - this.startTime;
+    this.client.duration.record(series, millis / 1000, this.spanContext);
+    countHttpCall(this.spanContext, millis);
   }
+}
+
+/** A flat list of names and values, as texts or as bytes. */
+function headersOf(flat: readonly unknown[]): Record<string, string | string[]> {
+  const headers: Record<string, string | string[]> = {};
+  for (let at = 0; at + 1 < flat.length; at += 2) {
+    const name = String(flat[at]).toLowerCase();
+    const value = String(flat[at + 1]);
+    const before = headers[name];
+    headers[name] = before === undefined ? value : [before, value].flat();
+  }
+  return headers;
 }
 
 function isSet(headers: readonly unknown[] | string, lowerName: string): boolean {
@@ -183,7 +220,8 @@ function returnToCaller(message: unknown): FetchExchange | undefined {
 }
 
 function onHeaders(message: unknown): void {
-  returnToCaller(message)?.onHeaders((message as { response: { statusCode: number } }).response.statusCode);
+  const { response } = message as { response: { statusCode: number; headers?: readonly unknown[] } };
+  returnToCaller(message)?.onHeaders(response.statusCode, response.headers);
 }
 
 function onTrailers(message: unknown): void {
@@ -221,9 +259,10 @@ export function fetchClient(): Instrumentation {
     enable({ tracer, meter, config }) {
       client = {
         tracer,
-        duration: durationHistogram(meter, 'client'),
-        attributesOf: seriesAttributes('server.address', 'server.port'),
+        duration: durations(meter, 'client', 'server.address', 'server.port'),
         isSecret: secretTest(config.privacy.redactKeys),
+        requestHeaders: headerCapture(config.http.headers.clientRequest, 'request'),
+        responseHeaders: headerCapture(config.http.headers.clientResponse, 'response'),
       };
       for (const [channel, handler] of handlers) subscribe(channel, handler);
     },

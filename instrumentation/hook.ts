@@ -4,7 +4,7 @@
  * replaced but `process.getBuiltinModule`, and a module nobody asked for costs one look into a map.
  */
 import diagnosticsChannel from 'node:diagnostics_channel';
-import Module, { isBuiltin } from 'node:module';
+import Module, { createRequire, isBuiltin } from 'node:module';
 import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { types } from 'node:util';
@@ -19,6 +19,7 @@ import {
   spellings,
   versionOf,
 } from './loaded-modules.ts';
+import { canHookLoads, watchNamespaces } from './namespaces.ts';
 import { override } from './override.ts';
 
 /** One loaded copy of a target that is observed now. */
@@ -77,9 +78,13 @@ interface ResolveContext {
   /** A list, or a set on early versions. */
   readonly conditions?: Iterable<string>;
 }
-type NextResolve = (specifier: string, context: ResolveContext) => unknown;
+interface Resolved {
+  readonly url: string;
+  readonly format?: string | null;
+}
+type NextResolve = (specifier: string, context: ResolveContext) => Resolved;
 type RegisterHooks = (hooks: {
-  resolve: (specifier: string, context: ResolveContext, next: NextResolve) => unknown;
+  resolve: (specifier: string, context: ResolveContext, next: NextResolve) => Resolved;
 }) => { deregister(): void };
 
 const registerHooks = (Module as { registerHooks?: RegisterHooks }).registerHooks;
@@ -112,7 +117,7 @@ export function arm(instrumentations: readonly Instrumentation[], sensors: Senso
   function handOne({ instrumentation, specifier, seen }: Target, exports: object, path?: string): void {
     if (seen.has(exports)) return;
     seen.add(exports);
-    const run = () => instrumentation.patch?.(exports, specifier, sensors);
+    const run = () => instrumentation.patch?.(exports, specifier, sensors, path);
     if (guarded(instrumentation, path, run)) patched.push({ name: instrumentation.name, specifier, path });
   }
 
@@ -208,10 +213,17 @@ function handRequired(id: string, parent: string | undefined, exports: unknown, 
 
 /** A CommonJS file that an ES module has imported: it has no requiring parent and an absolute path as id. */
 function handImported(path: string, expected: string | undefined, table: Table): void {
-  const id = expected ?? packageOf(path);
-  if (id === undefined || !table.targets.has(id)) return;
-  const isTarget = expected !== undefined || isMainOf(path, id);
-  if (isTarget) table.hand(id, moduleCache[path]?.exports, path);
+  const id = expected ?? targetAt(path, table);
+  if (id !== undefined) table.hand(id, moduleCache[path]?.exports, path);
+}
+
+/** The target that `path` is the file of: a package's main file, or that of one of its other entries. */
+function targetAt(path: string, { targets }: Table): string | undefined {
+  const name = packageOf(path);
+  if (name === undefined) return undefined;
+  const ids = targets.has(name) ? [name] : [];
+  for (const id of targets.keys()) if (id.startsWith(`${name}/`)) ids.push(id);
+  return ids.find((id) => isMainOf(path, id));
 }
 
 function handLoadedBuiltins({ targets, hand }: Table): void {
@@ -219,12 +231,13 @@ function handLoadedBuiltins({ targets, hand }: Table): void {
 }
 
 /** Targets that were there before: their prototypes are shared with whoever holds them. */
-function handLoadedPackages({ targets, hand, missed }: Table): void {
+function handLoadedPackages(table: Table): void {
+  const { hand, missed } = table;
   for (const [path, module] of Object.entries(moduleCache)) {
-    const id = packageOf(path);
-    if (id === undefined || !targets.has(id) || module?.loaded !== true || !isMainOf(path, id)) continue;
+    const id = module?.loaded === true ? targetAt(path, table) : undefined;
+    if (id === undefined) continue;
     const before = missed.length;
-    hand(id, module.exports, path);
+    hand(id, module?.exports, path);
     if (missed.length > before) tellLoadedEarly(id, path);
   }
 }
@@ -242,11 +255,25 @@ function hookImports({ targets, missed, hand }: Table, expected: Map<string, str
     diagnostics.warnOnce('registerHooks', 'SONDE_ERR_NODE_HOOKS', `Built-ins in ES modules: ${reason}.`);
     return () => {};
   }
-  const note = (specifier: string, { parentURL, conditions }: ResolveContext) => {
+  const takesNamespace = (id: string): boolean =>
+    targets.get(id)?.some(({ instrumentation }) => instrumentation.takesNamespaces) ?? false;
+  /** Loaded in the stead of the import, which finds it so: earlier than its turn, where nothing better can be had. */
+  const handNamespace = (id: string, url: string) => {
+    const path = fileURLToPath(url);
+    // Its own path as parent: on Node 22 only what lies in `node_modules` loads an ES module without a warning.
+    hand(id, createRequire(path)(path), path);
+  };
+  const namespaces = watchNamespaces((id, namespace, url) =>
+    attempt(() => hand(id, namespace, fileURLToPath(url))),
+  );
+  const note = (specifier: string, { parentURL, conditions }: ResolveContext, { url, format }: Resolved) => {
     // A `require` is seen by its channel; answering it here would ask this hook again.
     if (new Set(conditions).has('require')) return;
     if (isBuiltin(specifier)) hand(specifier, process.getBuiltinModule(specifier));
-    else if (parentURL?.startsWith('file:')) {
+    else if (format === 'module' && takesNamespace(specifier)) {
+      if (canHookLoads()) namespaces.expect(url, specifier);
+      else handNamespace(specifier, url);
+    } else if (parentURL?.startsWith('file:')) {
       const path = resolveFrom(fileURLToPath(parentURL), specifier);
       if (path !== undefined) expected.set(path, specifier);
     }
@@ -254,11 +281,14 @@ function hookImports({ targets, missed, hand }: Table, expected: Map<string, str
   const hooks = registerHooks({
     resolve(specifier, context, next) {
       const resolved = next(specifier, context);
-      if (targets.has(specifier)) attempt(() => note(specifier, context));
+      if (targets.has(specifier)) attempt(() => note(specifier, context, resolved));
       return resolved;
     },
   });
-  return () => hooks.deregister();
+  return () => {
+    hooks.deregister();
+    namespaces.stop();
+  };
 }
 
 function hookGetBuiltin({ targets, hand }: Table): () => void {

@@ -1,5 +1,6 @@
 /** What HTTP spans and metrics say, by the stable semantic conventions, for server, client and fetch alike. */
-import type { Attributes, Histogram, Meter } from '@opentelemetry/api';
+import type { Attributes, Context, Histogram, Meter } from '@opentelemetry/api';
+import { type BoundRecorder, boundTo } from '../src/metrics/bound.ts';
 import type { IsSecret } from '../src/processing/url.ts';
 import { redactQuery } from '../src/processing/url.ts';
 
@@ -93,23 +94,6 @@ export const aborted = 'aborted';
 
 const boundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 
-/** `http.server.request.duration` or `http.client.request.duration`, with the convention's buckets. */
-export function durationHistogram(meter: Meter, side: 'server' | 'client'): Histogram {
-  let histogram: Histogram | undefined;
-  const create = () =>
-    meter.createHistogram(`http.${side}.request.duration`, {
-      description: `Duration of HTTP ${side} requests.`,
-      unit: 's',
-      advice: { explicitBucketBoundaries: boundaries },
-    });
-  return {
-    record(value, attributes, context) {
-      histogram ??= create();
-      histogram.record(value, attributes, context);
-    },
-  };
-}
-
 /** What tells the series of a duration apart. Absent values are left out. */
 export interface Series {
   readonly method: string;
@@ -122,38 +106,59 @@ export interface Series {
   readonly part: string | number | undefined;
 }
 
+/** `http.server.request.duration` or `http.client.request.duration`, series by series. */
+export interface Durations {
+  record(series: Series, seconds: number, context: Context): void;
+}
+
 interface KnownSeries extends Series {
-  readonly attributes: Attributes;
+  readonly bound: BoundRecorder;
 }
 
 const maxSeries = 2000;
 
 /**
- * One attribute object per series, made once: a duration costs a look-up, not an allocation. Looked up by `part`
- * (a route, a port), then among the few of it.
+ * One handle per series, made once: a duration costs a look-up, not an allocation. Looked up by `part` (a route, a
+ * port), then among the few of it. The names are those of `place` and `part`.
  */
-export function seriesAttributes(placeName: string, partName: string): (series: Series) => Attributes {
+export function durations(
+  meter: Meter,
+  side: 'server' | 'client',
+  placeName: string,
+  partName: string,
+): Durations {
   const known = new Map<Series['part'], KnownSeries[]>();
   let size = 0;
+  let histogram: Histogram | undefined;
 
-  function add(series: Series): Attributes {
+  function add(series: Series): BoundRecorder {
     if (size >= maxSeries) known.clear();
     size = size >= maxSeries ? 1 : size + 1;
-    // Frozen, so that the bundled SDK needs to hash them once only (see build/bundle.ts).
-    const attributes = Object.freeze(describeSeries(series, placeName, partName));
-    const entry = { ...series, attributes };
+    histogram ??= durationHistogram(meter, side);
+    const bound = boundTo(histogram, describeSeries(series, placeName, partName));
+    const entry = { ...series, bound };
     const entries = known.get(series.part);
     if (entries === undefined) known.set(series.part, [entry]);
     else entries.push(entry);
-    return attributes;
+    return bound;
   }
 
-  return (series) => {
+  function boundOf(series: Series): BoundRecorder {
     const entries = known.get(series.part);
-    if (entries !== undefined)
-      for (const entry of entries) if (isSame(entry, series)) return entry.attributes;
+    if (entries !== undefined) for (const entry of entries) if (isSame(entry, series)) return entry.bound;
     return add(series);
-  };
+  }
+
+  return { record: (series, seconds, context) => boundOf(series).record(seconds, context) };
+}
+
+/** With the convention's buckets. */
+function durationHistogram(meter: Meter, side: 'server' | 'client'): Histogram {
+  return meter.createHistogram(`http.${side}.request.duration`, {
+    description: `Duration of HTTP ${side} requests.`,
+    unit: 's',
+    advice: { explicitBucketBoundaries: boundaries },
+  });
 }
 
 function isSame(a: Series, b: Series): boolean {

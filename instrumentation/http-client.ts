@@ -5,40 +5,45 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import {
   type Attributes,
   type Context,
-  type Histogram,
   type Span,
   SpanKind,
   SpanStatusCode,
   type Tracer,
   trace,
 } from '@opentelemetry/api';
+import { countHttpCall } from '../src/context/activity.ts';
 import { activeContext } from '../src/context/context.ts';
 import { propagation } from '../src/context/propagation.ts';
 import { isSuppressed } from '../src/context/suppression.ts';
 import type { Instrumentation, Sensors } from '../src/instrumentation.ts';
 import { type IsSecret, redactUrl, secretTest } from '../src/processing/url.ts';
 import { type Exchange, exchangeKey, watchMessages } from './body-events.ts';
+import { watchConnection } from './connection-times.ts';
+import { headerCapture } from './header-capture.ts';
 import { addHeaderLines, carries, headerLine } from './header-text.ts';
 import {
   aborted,
-  durationHistogram,
+  type Durations,
+  durations,
   errorTypeOf,
   hostOf,
   methodOf,
-  type Series,
-  seriesAttributes,
   spanNameOf,
 } from './http-attributes.ts';
+import { noteAnswer, resendCount } from './resends.ts';
 
 type Response = IncomingMessage & { readonly upgrade?: boolean | null };
 type ObservedRequest = ClientRequest & { [exchangeKey]?: Exchange; res?: Response | null };
 
+type HeaderCapture = NonNullable<ReturnType<typeof headerCapture>>;
+
 /** Everything about the observation of clients that does not change from request to request. */
 interface Client {
   readonly tracer: Tracer;
-  readonly duration: Histogram;
-  readonly attributesOf: (series: Series) => Attributes;
+  readonly duration: Durations;
   readonly isSecret: IsSecret;
+  readonly requestHeaders: HeaderCapture | undefined;
+  readonly responseHeaders: HeaderCapture | undefined;
 }
 
 const kindOnly = { kind: SpanKind.CLIENT };
@@ -52,6 +57,7 @@ class ClientExchange implements Exchange {
   private readonly spanContext: Context;
   private readonly startTime: number;
   private port: number | undefined;
+  private readonly resendCount: number;
   private error: unknown;
   private ended: boolean;
 
@@ -65,10 +71,12 @@ class ClientExchange implements Exchange {
     this.span = client.tracer.startSpan(spanNameOf(request.method), kindOnly, caller);
     this.spanContext = trace.setSpan(caller, this.span);
     this.port = portOf(request);
+    this.resendCount = resendCount(caller, request.method, () => fullUrl(request, this.port));
     if (this.span.isRecording()) this.span.setAttributes(this.describe());
   }
 
   onEvent(message: EventEmitter, event: string | symbol): void {
+    if (event === 'socket' && this.request.socket) watchConnection(this.request.socket, this.span);
     if (event === 'close' ? message === this.request : event === 'end' && message !== this.request)
       this.end();
   }
@@ -84,18 +92,29 @@ class ClientExchange implements Exchange {
   }
 
   fail(error: unknown): void {
+    if (this.error === undefined && !this.request.res) this.noteAnswer();
     this.error ??= error;
   }
 
   onResponse(response: IncomingMessage): void {
     const { socket } = response;
     this.port ??= socket.remotePort;
+    this.noteAnswer(response.statusCode, response.headers.location);
     if (!this.span.isRecording()) return;
     this.span.setAttribute('http.response.status_code', response.statusCode as number);
     this.span.setAttribute('network.protocol.version', response.httpVersion);
+    const captured = this.client.responseHeaders?.(response.headers);
+    if (captured !== undefined) this.span.setAttributes(captured);
     if (socket.remoteAddress === undefined) return;
     this.span.setAttribute('network.peer.address', socket.remoteAddress);
     this.span.setAttribute('network.peer.port', socket.remotePort as number);
+  }
+
+  private noteAnswer(status?: number, location?: string): void {
+    const { request, port, resendCount: count } = this;
+    if (status !== undefined && status < 300) return;
+    const sent = { method: request.method, url: fullUrl(request, port), resendCount: count };
+    noteAnswer(this.context, sent, status, location);
   }
 
   private end(): void {
@@ -126,15 +145,17 @@ class ClientExchange implements Exchange {
     status: number | undefined,
     errorType: string | undefined,
   ): void {
-    const attributes = this.client.attributesOf({
+    const series = {
       method: methodOf(this.request.method),
       status,
       errorType,
       protocolVersion: response?.httpVersion,
       place: this.request.host,
       part: this.port ?? defaultPort(this.request),
-    });
-    this.client.duration.record((performance.now() - this.startTime) / 1000, attributes, this.spanContext);
+    };
+    const millis = performance.now() - this.startTime;
+    this.client.duration.record(series, millis / 1000, this.spanContext);
+    countHttpCall(this.spanContext, millis);
   }
 
   private describe(): Attributes {
@@ -147,7 +168,11 @@ class ClientExchange implements Exchange {
       'url.full': redactUrl(fullUrl(request, port), this.client.isSecret),
     };
     if (method !== request.method) attributes['http.request.method_original'] = request.method;
-    return attributes;
+    if (this.resendCount > 0) attributes['http.request.resend_count'] = this.resendCount;
+    const { requestHeaders } = this.client;
+    return requestHeaders === undefined
+      ? attributes
+      : { ...attributes, ...requestHeaders(request.getHeaders()) };
   }
 }
 
@@ -234,9 +259,10 @@ export function httpClient(): Instrumentation {
     enable({ tracer, meter, config }: Sensors) {
       client = {
         tracer,
-        duration: durationHistogram(meter, 'client'),
-        attributesOf: seriesAttributes('server.address', 'server.port'),
+        duration: durations(meter, 'client', 'server.address', 'server.port'),
         isSecret: secretTest(config.privacy.redactKeys),
+        requestHeaders: headerCapture(config.http.headers.clientRequest, 'request'),
+        responseHeaders: headerCapture(config.http.headers.clientResponse, 'response'),
       };
       subscribe('http.client.request.created', onCreated);
       subscribe('http.client.request.error', onError);

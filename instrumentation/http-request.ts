@@ -1,19 +1,20 @@
 /** What is read from a request to a server: its description, its route, and whether it is to be seen at all. */
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Attributes } from '@opentelemetry/api';
 import type { IsSecret } from '../src/processing/url.ts';
 import { hostOf, methodOf, pathOf, queryOf } from './http-attributes.ts';
+import type { SubjectView } from './served-request.ts';
 
 /** Express: the route that matched, and where its router is mounted. */
-export type RoutedRequest = IncomingMessage & { route?: { path?: unknown }; baseUrl?: unknown };
+type RoutedRequest = IncomingMessage & { route?: { path?: unknown }; baseUrl?: unknown };
 
 const mounts = new Set<string>();
 const maxMounts = 64;
 
 /** The route of Express, `undefined` for none. A router mounted under a parameter has the caller's text in `baseUrl`: past so many, no route at all. */
-export function routeOf(request: RoutedRequest): string | undefined {
+function routeOf(request: RoutedRequest): string | undefined {
   const path = request.route?.path;
   if (typeof path !== 'string') return undefined;
   const mount = typeof request.baseUrl === 'string' ? request.baseUrl : '';
@@ -23,6 +24,12 @@ export function routeOf(request: RoutedRequest): string | undefined {
   }
   return mount !== '' && path === '/' ? mount : mount + path;
 }
+
+/** The request itself, as Express, connect and Node's own servers hand it on. */
+export const requestView: SubjectView = {
+  userOf: (request: any) => request.user?.id,
+  routeOf: (request) => routeOf(request as RoutedRequest),
+};
 
 /** By the socket, not by what a proxy says. */
 export function schemeOf(socket: Socket): 'http' | 'https' {
@@ -56,6 +63,24 @@ export function describe(request: IncomingMessage, isSecret: IsSecret): Attribut
   if (query !== undefined) attributes['url.query'] = query;
   if (attributes['http.request.method'] !== method) attributes['http.request.method_original'] = method;
   return attributes;
+}
+
+/** The sizes of both bodies, where a header tells them. */
+export function sizesOf(request: IncomingMessage, response: ServerResponse): Attributes {
+  const sizes: Attributes = {};
+  const received = sizeOf(request.headers['content-length']);
+  // Node counts by itself what is sent at once.
+  const sent = sizeOf(
+    response.getHeader('content-length') ?? (response as { _contentLength?: unknown })._contentLength,
+  );
+  if (received !== undefined) sizes['http.request.body.size'] = received;
+  if (sent !== undefined) sizes['http.response.body.size'] = sent;
+  return sizes;
+}
+
+function sizeOf(length: unknown): number | undefined {
+  const size = length === undefined || length === null ? Number.NaN : Number(length);
+  return Number.isSafeInteger(size) ? size : undefined;
 }
 
 /** Whether a request target is one of `paths` (`config.http.ignorePaths`). */

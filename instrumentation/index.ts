@@ -1,4 +1,5 @@
 /** Every instrumentation Sonde brings, in one list. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { BridgeName, Config } from '../src/config/config.ts';
 import type { Instrumentation, Sensors } from '../src/instrumentation.ts';
 import { load } from '../src/load.ts';
@@ -14,6 +15,7 @@ import { type Armed, arm } from './hook.ts';
 import { httpClient } from './http-client.ts';
 import { httpServer } from './http-server.ts';
 import { log4js } from './log4js.ts';
+import { logtape } from './logtape.ts';
 import { otelApi } from './otel-api.ts';
 import { pino } from './pino.ts';
 import { runtime } from './runtime.ts';
@@ -29,8 +31,56 @@ const selectable: readonly (() => Instrumentation)[] = [
   httpServer,
   httpClient,
   fetchClient,
+  whenLoaded('http2', ['node:http2'], () => load<typeof import('./http2-server.ts')>('http2').http2Server()),
+  whenLoaded('express', ['express', 'router', 'pino-http'], () =>
+    load<typeof import('./express.ts')>('express').express(),
+  ),
+  whenLoaded('koa', ['koa'], () => load<typeof import('./koa.ts')>('koa').koa()),
+  whenLoaded(
+    'hono',
+    ['hono', 'hono/tiny', 'hono/quick'],
+    () => load<typeof import('./hono.ts')>('hono').hono(),
+    true,
+  ),
+  whenLoaded('nestjs-core', ['@nestjs/core'], () => load<typeof import('./nest.ts')>('nest').nest(), true),
+  whenTold('fastify', 'fastify.initialization', (message) =>
+    load<typeof import('./fastify.ts')>('fastify').watchFastify((message as { fastify: never }).fastify),
+  ),
   whenLoaded('pg', ['pg', 'pg-pool'], () => load<typeof import('./pg.ts')>('pg').pg()),
+  whenLoaded(
+    'postgres',
+    ['postgres'],
+    () => load<typeof import('./postgres.ts')>('postgres').postgres(),
+    true,
+  ),
+  whenLoaded('mysql', ['mysql2', 'mysql2/promise', 'mysql'], () =>
+    load<typeof import('./mysql.ts')>('mysql').mysql(),
+  ),
+  whenLoaded(
+    'mariadb',
+    ['mariadb', 'mariadb/callback'],
+    () => load<typeof import('./mariadb.ts')>('mariadb').mariadb(),
+    true,
+  ),
+  whenLoaded('mongodb', ['mongodb'], () => load<typeof import('./mongodb.ts')>('mongodb').mongodb()),
+  whenLoaded('redis', ['@redis/client'], () => load<typeof import('./redis.ts')>('redis').redis()),
+  whenLoaded('ioredis', ['ioredis', 'iovalkey'], () =>
+    load<typeof import('./ioredis.ts')>('ioredis').ioredis(),
+  ),
+  whenLoaded('bullmq', ['bullmq'], () => load<typeof import('./bullmq.ts')>('bullmq').bullmq()),
+  whenLoaded('amqplib', ['amqplib', 'amqplib/callback_api', 'amqplib/callback_api.js'], () =>
+    load<typeof import('./amqplib.ts')>('amqplib').amqplib(),
+  ),
+  whenLoaded('kafkajs', ['kafkajs'], () => load<typeof import('./kafkajs.ts')>('kafkajs').kafkajs()),
+  whenLoaded('nats', ['@nats-io/nats-core/internal', '@nats-io/transport-node', '@nats-io/jetstream'], () =>
+    load<typeof import('./nats.ts')>('nats').nats(),
+  ),
+  whenLoaded('pg-boss', ['pg-boss'], () => load<typeof import('./pg-boss.ts')>('pgBoss').pgBoss()),
+  whenLoaded('sqs', ['@aws-sdk/client-sqs'], () => load<typeof import('./sqs.ts')>('sqs').sqs()),
   whenLoaded('sqlite', ['node:sqlite'], () => load<typeof import('./sqlite.ts')>('sqlite').sqlite()),
+  whenLoaded('prom-client', ['prom-client'], () =>
+    load<typeof import('./prom-client.ts')>('promClient').promClient(),
+  ),
   childProcess,
   workerThreads,
   runtime,
@@ -41,19 +91,32 @@ function whenLoaded(
   name: string,
   modules: readonly string[],
   make: () => Instrumentation,
+  takesNamespaces = false,
 ): () => Instrumentation {
   return () => {
     let real: Instrumentation | undefined;
     return {
       name,
       modules,
-      patch(exports, specifier, sensors) {
+      takesNamespaces,
+      patch(exports, specifier, sensors, path) {
         real ??= make();
-        real.patch?.(exports, specifier, sensors);
+        real.patch?.(exports, specifier, sensors, path);
       },
       disable: () => real?.disable(),
     };
   };
+}
+
+/** The same for a library that tells of itself through a channel. */
+function whenTold(name: string, channel: string, see: (message: unknown) => void): () => Instrumentation {
+  const listen = (message: unknown): void => see(message);
+  return () => ({
+    name,
+    modules: [],
+    enable: () => subscribe(channel, listen),
+    disable: () => void unsubscribe(channel, listen),
+  });
 }
 
 /** By name; with the most severe record the library makes, where that is not FATAL. */
@@ -64,6 +127,7 @@ const bridges: Readonly<
   winston: [winston],
   bunyan: [bunyan],
   log4js: [log4js],
+  logtape: [logtape],
   console: [consoleBridge],
   debug: [debug, severity.DEBUG],
   debuglog: [debuglog, severity.DEBUG],
@@ -77,9 +141,9 @@ function bridgesOf(config: Config): Instrumentation[] {
   });
 }
 
-/** The one name `http` of `OTEL_NODE_*_INSTRUMENTATIONS` stands for both sides. */
+/** The one name `http` of `OTEL_NODE_*_INSTRUMENTATIONS` stands for both sides and both protocols. */
 function isNamed(name: string, list: readonly string[]): boolean {
-  return list.includes(name) || (name.startsWith('http-') && list.includes('http'));
+  return list.includes(name) || (/^http(?:-|2$)/.test(name) && list.includes('http'));
 }
 
 /** Whether `name` is on: named in `enabled` if anything is, and not in `disabled`. */

@@ -10,6 +10,13 @@ const folder = `${sep}node_modules${sep}`;
 /** CommonJS modules of the process by path, those still loading included. */
 export const moduleCache: NodeJS.Dict<NodeModule> = bystander.cache;
 
+/** What the loaded CommonJS files export whose paths match: classes that a package keeps to itself. */
+export function loadedExports(path: RegExp): any[] {
+  return Object.entries(moduleCache).flatMap(([at, module]) =>
+    path.test(at) && module?.exports ? [module.exports] : [],
+  );
+}
+
 /** The CommonJS file that `id` means in `parent`; `undefined` when there is none. */
 export function resolveFrom(parent: string | undefined, id: string): string | undefined {
   try {
@@ -27,9 +34,9 @@ export function packageOf(path: string): string | undefined {
   return first?.startsWith('@') ? `${first}/${second}` : first;
 }
 
-/** Whether `path` is what `require(id)` gives to those beside the package. */
+/** Whether `path` is what `require(id)` gives to those beside the package; `id` may name an entry of the package. */
 export function isMainOf(path: string, id: string): boolean {
-  return packageOf(path) === id && resolveFrom(path, id) === path;
+  return resolveFrom(path, id) === path;
 }
 
 /** Version of the package `name` that the file belongs to. Reads the disk. */

@@ -29,3 +29,10 @@ export function override<M extends Method>(
     else Object.defineProperty(target, name, own);
   };
 }
+
+/** The prototype that has `method` itself, from `start` upward; `undefined` where none has. */
+export function ownerOf(start: object | undefined, method: PropertyKey): object | undefined {
+  let owner: object | null | undefined = start;
+  while (owner && !Object.hasOwn(owner, method)) owner = Object.getPrototypeOf(owner);
+  return owner ?? undefined;
+}

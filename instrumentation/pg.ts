@@ -3,19 +3,16 @@
  * they outlive the request that needed them first; each callback runs in the context of its own call.
  */
 import type { Context } from '@opentelemetry/api';
-import { activeContext, bindTo, rootContext, runIn } from '../src/context/context.ts';
+import { activeContext, bindTo, runIn } from '../src/context/context.ts';
 import type { Instrumentation } from '../src/instrumentation.ts';
-import {
-  type Database,
-  type DatabaseCall,
-  type DatabaseFault,
-  type DatabaseTarget,
-  databaseSensor,
-} from './database.ts';
-import { override } from './override.ts';
-
-type Method = (this: any, ...args: any[]) => any;
-type Callback = (error: unknown, result?: unknown, ...rest: unknown[]) => unknown;
+import { type Callback, forNobody, type Method, type Opening, openedByNobody } from './connection.ts';
+import { type PoolReader, type PoolSensor, poolSensor } from './connection-pool.ts';
+import { type Database, type DatabaseCall, type DatabaseTarget, databaseSensor } from './database.ts';
+import { override, ownerOf } from './override.ts';
+import { patches } from './patches.ts';
+import { settled } from './settled.ts';
+import { type SqlComment, sqlComment } from './sql-comment.ts';
+import { faultOf } from './sqlstate.ts';
 
 /** What is read of a `pg.Client`. */
 interface Client {
@@ -26,7 +23,15 @@ interface Client {
 
 /** What is read of a `pg.Pool`. */
 interface Pool {
-  readonly options?: Client & { readonly connectionString?: string };
+  readonly options?: Client & {
+    readonly connectionString?: string;
+    readonly max?: number;
+    readonly min?: number;
+  };
+  readonly idleCount: number;
+  readonly totalCount: number;
+  readonly waitingCount: number;
+  readonly ended?: boolean;
 }
 
 const system = 'postgresql';
@@ -34,14 +39,7 @@ const defaultPort = 5432;
 
 /** PostgreSQL by `pg` 8 and `pg-pool` 3, CommonJS and ES modules alike; not the native client. */
 export function pg(): Instrumentation {
-  const undo: (() => void)[] = [];
-  let patched = new WeakSet<object>();
-
-  function once(prototype: object | undefined, patch: (prototype: object) => (() => void)[]): void {
-    if (prototype === undefined || patched.has(prototype)) return;
-    patched.add(prototype);
-    undo.push(...patch(prototype));
-  }
+  const done = patches();
 
   return {
     name: 'pg',
@@ -49,22 +47,18 @@ export function pg(): Instrumentation {
     patch(exports, specifier, sensors) {
       const database = databaseSensor(sensors);
       const Pool = specifier === 'pg' ? exports.Pool : exports;
-      once(ownerOf(Pool?.prototype, 'newClient'), (prototype) => patchPool(prototype, database));
+      // `pg.Pool` is an empty subclass of the pool that does the work.
+      done.once(ownerOf(Pool?.prototype, 'newClient'), (prototype) => {
+        const pools = poolSensor(sensors, poolReader);
+        return [...patchPool(prototype, database, pools), pools.stop];
+      });
       if (specifier === 'pg')
-        once(exports.Client?.prototype, (prototype) => patchClient(prototype, database));
+        done.once(exports.Client?.prototype, (prototype) =>
+          patchClient(prototype, database, sqlComment(sensors.config)),
+        );
     },
-    disable() {
-      for (const restore of undo.splice(0)) restore();
-      patched = new WeakSet();
-    },
+    disable: done.undo,
   };
-}
-
-/** `pg.Pool` is an empty subclass of the pool that does the work. */
-function ownerOf(prototype: object | undefined, method: string): object | undefined {
-  let owner: object | null | undefined = prototype;
-  while (owner && !Object.hasOwn(owner, method)) owner = Object.getPrototypeOf(owner);
-  return owner ?? undefined;
 }
 
 const targets = new WeakMap<object, DatabaseTarget>();
@@ -82,13 +76,14 @@ function targetOf(owner: object, { database, host, port }: Client): DatabaseTarg
   return target;
 }
 
-function patchClient(prototype: object, database: Database): (() => void)[] {
+function patchClient(prototype: object, database: Database, comment: SqlComment): (() => void)[] {
   const query = (original: Method): Method =>
     function (this: Client, ...args) {
       const text = textOf(args[0]);
       if (text === undefined) return original.apply(this, args);
       const caller = activeContext();
       const call = database.start(targetOf(this, this), text, caller);
+      if (call !== undefined) args[0] = commented(args[0], (sql) => comment(sql, call.context));
       const work = () => send(original, this, args, caller, call);
       try {
         return call === undefined ? work() : runIn(call.context, work);
@@ -103,20 +98,54 @@ function patchClient(prototype: object, database: Database): (() => void)[] {
     override<Method>(
       prototype,
       'connect',
-      openedByNobody(database, (client: Client) => targetOf(client, client)),
+      openedByNobody({ database, target: (client: Client) => targetOf(client, client), fault: faultOf }),
     ),
   ];
 }
 
-function patchPool(prototype: object, database: Database): (() => void)[] {
-  // Timers of an idle connection must not keep, or speak for, the request that gave it back.
-  const release = (original: Method): Method =>
-    function (this: unknown, ...args) {
-      return runIn(rootContext, () => original.apply(this, args));
+const poolTarget = (pool: Pool): DatabaseTarget => targetOf(pool, placeOf(pool.options ?? {}));
+
+const poolReader: PoolReader<Pool> = {
+  target: poolTarget,
+  state({ options = {}, idleCount, totalCount, waitingCount, ended }) {
+    if (ended === true) return undefined;
+    return {
+      idle: idleCount,
+      used: totalCount - idleCount,
+      pending: waitingCount,
+      limit: options.max,
+      idleMin: options.min,
     };
-  const poolTarget = (pool: Pool) => targetOf(pool, placeOf(pool.options ?? {}));
+  },
+  isTimeout: (error) => /\btimeout\b/.test(error?.message),
+};
+
+function patchPool(prototype: object, database: Database, pools: PoolSensor<Pool>): (() => void)[] {
+  const newClient = (original: Method): Method =>
+    function (this: Pool, pending, ...rest) {
+      const follower = pools.makes(this);
+      const callback: Method | undefined = pending?.callback;
+      if (typeof callback === 'function')
+        pending.callback = function (this: unknown, error: unknown, ...results: unknown[]) {
+          if (!error) follower.got(undefined);
+          return callback.call(this, error, ...results);
+        };
+      return original.call(this, pending, ...rest);
+    };
+
+  const release = (original: Method): Method =>
+    forNobody(function (this: Pool, client, ...rest) {
+      pools.returned(this, client);
+      return original.call(this, client, ...rest);
+    });
+
+  const opening: Opening = {
+    ...{ database, target: poolTarget, fault: faultOf, pool: 'pg' },
+    follow: pools.asks,
+  };
   return [
-    override<Method>(prototype, 'connect', openedByNobody(database, poolTarget)),
+    override<Method>(prototype, 'connect', openedByNobody(opening)),
+    override<Method>(prototype, 'newClient', newClient),
     override<Method>(prototype, '_release', release),
   ];
 }
@@ -128,32 +157,6 @@ function placeOf({ connectionString, ...options }: Client & { connectionString?:
   return { host: hostname, port: Number(port) || defaultPort, database: pathname.slice(1) || undefined };
 }
 
-/** `connect` in the root context, its callback in the caller's; a failure is told to the caller's trace. */
-function openedByNobody(
-  database: Database,
-  target: (owner: any) => DatabaseTarget,
-): (original: Method) => Method {
-  return (original) =>
-    function (this: object, callback?: Callback, ...rest) {
-      const caller = activeContext();
-      const startTime = Date.now();
-      const failed = (error: unknown) => {
-        database.unreachable(target(this), faultOf(error), startTime, caller);
-      };
-      if (typeof callback === 'function') {
-        const bound = bindTo(caller, function (this: unknown, error: unknown, ...results: unknown[]) {
-          if (error) failed(error);
-          return callback.call(this, error, ...results);
-        });
-        return runIn(rootContext, () => original.call(this, bound, ...rest));
-      }
-      const promise = runIn(rootContext, () => original.call(this, callback, ...rest));
-      return settled(promise, nothing, failed);
-    };
-}
-
-const nothing = (): void => {};
-
 /** The text of a query in any of its forms; `undefined` for what `pg` will refuse. */
 function textOf(query: any): string | undefined {
   if (typeof query === 'string') return query;
@@ -161,6 +164,16 @@ function textOf(query: any): string | undefined {
   // pg-query-stream keeps the text in the cursor it wraps.
   const text = query.text ?? query.cursor?.text;
   return typeof text === 'string' ? text : typeof query.submit === 'function' ? '' : undefined;
+}
+
+/** A copy with another text, where there is one; a named statement keeps its own, since it is prepared once. */
+function commented(query: any, comment: (sql: string) => string): unknown {
+  if (typeof query === 'string') return comment(query);
+  if (typeof query.submit === 'function' || query.name || typeof query.text !== 'string') return query;
+  const text = comment(query.text);
+  return text === query.text
+    ? query
+    : Object.assign(Object.create(Object.getPrototypeOf(query)), query, { text });
 }
 
 /** Calls `query` so that the call ends with it and whatever the app gets called with runs in `caller`. */
@@ -197,25 +210,6 @@ function send(
   // Older versions of pg leave the callback in the app's own object.
   if (own !== undefined && query.callback === bound) query.callback = own;
   return result;
-}
-
-/** The same outcome, seen on its way; a rejection nobody handles stays one. */
-function settled<T>(
-  promise: Promise<T>,
-  done: (value: T) => void,
-  failed: (error: unknown) => void,
-): Promise<T> {
-  if (typeof promise?.then !== 'function') return promise;
-  return promise.then(
-    (value) => {
-      done(value);
-      return value;
-    },
-    (error) => {
-      failed(error);
-      throw error;
-    },
-  );
 }
 
 /** What the client calls on a query object: all of its events and callbacks come out of these. */
@@ -257,12 +251,4 @@ function follow(query: any, caller: Context, call: DatabaseCall | undefined): vo
 function rowsOf(result: any): number | undefined {
   if (Array.isArray(result)) return result.reduce((sum, each) => sum + (rowsOf(each) ?? 0), 0);
   return result?.fields?.length > 0 && Array.isArray(result.rows) ? result.rows.length : undefined;
-}
-
-/** A SQLSTATE is five letters or digits. Its message may quote values of the app, a network error's does not. */
-function faultOf(error: unknown): DatabaseFault {
-  const { code, name, message, severity } = (error ?? {}) as Record<string, unknown>;
-  const type = typeof code === 'string' && code !== '' ? code : typeof name === 'string' ? name : '_OTHER';
-  if (typeof severity === 'string' && /^[0-9A-Z]{5}$/.test(type)) return { type, statusCode: type };
-  return { type, message: typeof message === 'string' ? message : undefined };
 }

@@ -28,6 +28,22 @@ function delayOf(histogram: ELDHistogram, delay: Delay): number {
   return Number.isFinite(nanos) ? nanos / nanosPerSecond : 0;
 }
 
+const shortestWindowMillis = 1_000;
+
+/** Two readers that ask at the same moment are told the same: for the second nothing has happened since the first. */
+function perWindow<T>(read: () => T): () => T {
+  let last: T;
+  let closed = Number.NEGATIVE_INFINITY;
+  return () => {
+    const now = performance.now();
+    if (now - closed >= shortestWindowMillis) {
+      closed = now;
+      last = read();
+    }
+    return last;
+  };
+}
+
 /** Observes the delay over each collection interval; gives back what stops it. */
 function watchDelay(meter: Meter): () => void {
   const histogram = perfHooks().monitorEventLoopDelay({ resolution: 10 });
@@ -37,11 +53,13 @@ function watchDelay(meter: Meter): () => void {
       description: `Event loop ${delay} delay.`,
     }),
   );
-  const observe = (result: BatchObservableResult) => {
-    if (histogram.count > 0) {
-      for (const [at, delay] of delays.entries()) result.observe(gauges[at]!, delayOf(histogram, delay));
-    }
+  const read = perWindow(() => {
+    const values = histogram.count > 0 ? delays.map((delay) => delayOf(histogram, delay)) : [];
     histogram.reset();
+    return values;
+  });
+  const observe = (result: BatchObservableResult) => {
+    for (const [at, value] of read().entries()) result.observe(gauges[at]!, value);
   };
   meter.addBatchObservableCallback(observe, gauges);
   histogram.enable();
@@ -58,11 +76,13 @@ function watchUtilization(meter: Meter): () => void {
   });
   const { performance } = perfHooks();
   let last = performance.eventLoopUtilization();
-  const observe = (result: { observe(value: number): void }) => {
+  const read = perWindow(() => {
     const now = performance.eventLoopUtilization();
-    result.observe(performance.eventLoopUtilization(now, last).utilization);
+    const { utilization } = performance.eventLoopUtilization(now, last);
     last = now;
-  };
+    return utilization;
+  });
+  const observe = (result: { observe(value: number): void }) => result.observe(read());
   gauge.addCallback(observe);
   return () => gauge.removeCallback(observe);
 }
@@ -83,18 +103,18 @@ function watchCollector(meter: Meter): () => void {
   return () => observer.disconnect();
 }
 
-const heapFields = {
-  'v8js.memory.heap.used': 'space_used_size',
-  'v8js.memory.heap.space.size': 'space_size',
-  'v8js.memory.heap.space.available_size': 'space_available_size',
-  'v8js.memory.heap.space.physical_size': 'physical_space_size',
-} as const;
+const heapFields = [
+  ['v8js.memory.heap.used', 'space_used_size', 'Heap memory size allocated.'],
+  ['v8js.memory.heap.space.size', 'space_size', 'Total heap memory size pre-allocated.'],
+  ['v8js.memory.heap.space.available_size', 'space_available_size', 'Heap space available size.'],
+  ['v8js.memory.heap.space.physical_size', 'physical_space_size', 'Committed size of a heap space.'],
+] as const;
 
 function watchHeap(meter: Meter): () => void {
   const v8 = process.getBuiltinModule('node:v8');
-  const rows = Object.entries(heapFields).map(
-    ([name, field]): [ObservableUpDownCounter | ObservableGauge, keyof HeapSpaceInfo] => [
-      meter.createObservableUpDownCounter(name, { unit: 'By' }),
+  const rows = heapFields.map(
+    ([name, field, description]): [ObservableUpDownCounter | ObservableGauge, keyof HeapSpaceInfo] => [
+      meter.createObservableUpDownCounter(name, { unit: 'By', description }),
       field,
     ],
   );

@@ -15,9 +15,25 @@ export const errorTable = {
     'See the cause in the message; telemetry is kept while it can be, and counted when it is lost.',
   SONDE_ERR_STANDBY:
     'Start a collector there, name one in OTEL_EXPORTER_OTLP_ENDPOINT, or set SONDE_OTLP=off.',
+  SONDE_ERR_SPOOL:
+    'Mend what the message names; telemetry is kept in memory meanwhile, and is lost if the process ends first.',
+  SONDE_ERR_SHUTDOWN: 'Mend the callback; the process ends all the same.',
   SONDE_ERR_LOGGER: 'Mend the call or the value; the record was written without it.',
+  SONDE_ERR_PART:
+    'Mend the part that `sdk` was given; it is called on, and each failure is counted as `official.errors`.',
+  SONDE_ERR_METRIC: 'Correct the name, the options or the view of the metric; the message names it.',
+  SONDE_ERR_CARDINALITY:
+    'Take the attribute off the measurement, or off the metric by a view (`attributeKeys.excluded`).',
+  SONDE_ERR_PORT: 'Stop who holds the port, or name another one by the variable or option of that server.',
+  SONDE_ERR_EXPOSED:
+    'Name 127.0.0.1, or see to it that only those reach the port who may read what it shows.',
+  SONDE_ERR_HEALTH: 'Correct the call that the message names; all other checks are as they were.',
   SONDE_ERR_REDACT_OFF: 'Unset SONDE_REDACT (`privacy.redact`) to hide secrets again.',
   SONDE_ERR_SINK: 'See the cause in the message; a record that no sink takes is printed on stderr.',
+  SONDE_ERR_ALERT:
+    'See the cause in the message; each alert is tried three times, and counted when it is lost.',
+  SONDE_ERR_NODEMAILER: 'Install it beside the app: `npm install nodemailer`.',
+  SONDE_ERR_QUERY_LOG: 'Set SONDE_DB__LOG_QUERIES=on (`db.logQueries`) to log them all the same.',
   SONDE_ERR_INTERNAL:
     'This is a defect of Sonde: please report it with the message. The app is not affected.',
 } as const;

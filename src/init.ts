@@ -1,40 +1,61 @@
 /** Composition root: from a configuration to a running Sonde. The only file that knows every layer. */
 import { context, logs, metrics, propagation as propagationApi, trace } from '@opentelemetry/api';
+import type { AlertDestinationOptions } from '../exporters/alert.ts';
 import { consoleSink } from '../exporters/console.ts';
 import { type Delivery, startDelivery } from '../exporters/otlp/delivery.ts';
 import type { Armed, ArmedReport } from '../instrumentation/hook.ts';
 import { armAll } from '../instrumentation/index.ts';
 import type { Config } from './config/config.ts';
-import { resolveConfig, sourceOf } from './config/resolve.ts';
-import { resourceAttributes } from './config/resource.ts';
+import { environment } from './config/env.ts';
+import { resolveConfig } from './config/resolve.ts';
+import { announceResource, resourceAttributes } from './config/resource.ts';
 import { contextManager } from './context/context.ts';
 import { enterInheritedContext } from './context/inherited.ts';
 import { createPropagation, propagation, usePropagation } from './context/propagation.ts';
-import { diagnostics, type Voice } from './diagnostics.ts';
+import { reportDelivery } from './delivery/self-metrics.ts';
+import { diagnostics } from './diagnostics.ts';
 import type { Sensors } from './instrumentation.ts';
-import { watchEnds, within } from './lifecycle.ts';
+import { watchEnds, watchNaturalEnd, within } from './lifecycle.ts';
 import { load } from './load.ts';
 import { apiLoggerProvider } from './logs/api-provider.ts';
-import type { DestinationMakers, DictConfig } from './logs/dict-config.ts';
+import { useBreadcrumbs } from './logs/breadcrumbs.ts';
+import type { DictConfig } from './logs/dict-config.ts';
+import type { DestinationMakers } from './logs/dict-destinations.ts';
 import type { Registry } from './logs/dict-parts.ts';
 import { startSinks } from './logs/early.ts';
-import { lineFormat } from './logs/format.ts';
-import type { JsonFormatOptions } from './logs/json-format.ts';
+import {
+  configInForce,
+  followFile,
+  installDict,
+  installLogs,
+  printersOf,
+  uninstallLogs,
+} from './logs/installation.ts';
 import { lineStream } from './logs/line-stream.ts';
-import type { Sink } from './logs/record.ts';
-import { parseLevels, setLevel, setLevels } from './logs/tree.ts';
-import { diagnosticsVoice, voiceLogger } from './logs/voice.ts';
+import { flushDestinations, hasDestinations } from './logs/open-destinations.ts';
+import { formatOptions, ownFormat, rendered, toLine } from './logs/own-format.ts';
+import { watchUncaught } from './logs/uncaught.ts';
 import { startObservations } from './metrics/instruments.ts';
+import { metricsPage, offerPage, withdrawPage } from './metrics/page.ts';
 import type { OfficialParts } from './official.ts';
+import { tryInstrumentation } from './official-guard.ts';
 import { redactAttributes, useRedaction } from './processing/redact.ts';
+import { becomeReady, stopBeingReady } from './readiness.ts';
 import { claimRegistry, followHolder, heldGlobals } from './registry.ts';
 import { shared } from './slot.ts';
-import type { EndOptions, InitOptions, Sonde, Status } from './sonde.ts';
+import type { DeliveryState, EndOptions, InitOptions, Sonde, Status } from './sonde.ts';
+import { isMainThread } from './threads.ts';
 import type { RunningSdk } from './traces/sdk.ts';
 import { VERSION } from './version.ts';
 
 const defaultTimeoutMillis = 2_000;
-const state = shared<{ sonde: Sonde | undefined }>('running', () => ({ sonde: undefined }));
+
+interface Running {
+  sonde: Sonde | undefined;
+  closeAdmin: (() => void) | undefined;
+}
+
+const state = shared<Running>('running', () => ({ sonde: undefined, closeAdmin: undefined }));
 
 /**
  * Starts Sonde. Call it once, before anything else is imported; a second call gives the running one, whatever its
@@ -48,13 +69,36 @@ export function init(options: InitOptions = {}): Sonde {
   return state.sonde;
 }
 
-/** The heavy ones are read when a dict first asks for them. */
+/** The heavy ones are read when a handler first asks for them. */
 const makers: DestinationMakers = {
-  console: (stream, format) => ({ write: consoleSink({ stream, format }) }),
-  file: (options, format) =>
-    load<typeof import('../exporters/file.ts')>('file').fileDestination({ ...options, format }),
+  console(stream, format = ownFormat(configInForce(), lineStream(stream).isTerminal)) {
+    return { write: consoleSink({ stream, format, ...formatOptions(configInForce()) }) };
+  },
+  file(options, named = ownFormat(configInForce(), false)) {
+    const format = toLine(configInForce(), named);
+    return load<typeof import('../exporters/file.ts')>('file').fileDestination({ ...options, format });
+  },
   memory: (options) => load<typeof import('../exporters/memory.ts')>('memory').memoryDestination(options),
+  recorder(options) {
+    return load<typeof import('../exporters/flight-recorder.ts')>('recorder').flightRecorder(options);
+  },
+  alerts(options) {
+    return load<typeof import('../exporters/alert.ts')>('alert').alertDestination(options, alertSettings);
+  },
+  http(options, format = rendered(configInForce(), toLine(configInForce(), 'json'))) {
+    return load<typeof import('../exporters/http-log.ts')>('http').httpLogDestination({ ...options, format });
+  },
 };
+
+/** What handlers leave open. Asked with the first alert, too: a `dictConfig` may come before `init`. */
+function alertSettings(): AlertDestinationOptions {
+  const { alerts, service, resource } = configInForce();
+  const environment = resource['deployment.environment.name'];
+  return {
+    ...alerts,
+    service: { ...service, environment: environment === undefined ? undefined : String(environment) },
+  };
+}
 
 /**
  * Configures loggers, handlers, filters and formatters by Python's LOGGING dict, before or after `init`. It replaces
@@ -67,24 +111,39 @@ const makers: DestinationMakers = {
  * @example dictConfig({ version: 1, root: { level: 'WARNING' } })
  */
 export function dictConfig(dict: DictConfig, registry: Registry = {}): void {
-  load<typeof import('./logs/dict-config.ts')>('dict').applyDict(dict, registry, makers);
+  installDict(dict, registry, makers);
+  if (state.sonde === undefined) flushAtNaturalEnd();
 }
 
 function start({ sdk = {}, ...options }: InitOptions): Sonde {
-  const { config, problems } = resolveConfig(options);
+  const env = environment();
+  const { config, problems, file } = resolveConfig(options, env);
   useRedaction(config.privacy);
-  setLevels(parseLevels(config.logs.level));
-  // Who only said how much the app logs has said nothing about Sonde's own words.
-  if (sourceOf(config, 'diagnostics.level') !== 'default') setLevel(voiceLogger, config.diagnostics.level);
-  diagnostics.speakThrough(voiceOf(config));
-  const sonde = config.disabled || !isSupportedNode() ? loggerOnly(config, 'off') : tryBegin(config, sdk);
+  useBreadcrumbs(config.logs.breadcrumbs);
+  announceResource(() => redactAttributes(resourceAttributes(config)));
+  installLogs(config, makers);
+  becomeReady();
+  if (config.health.at === 'app') load<typeof import('./health/probes.ts')>('health').answerOnAppServers();
+  const sonde = config.disabled || !isSupportedNode() ? loggerOnly('off') : tryBegin(config, sdk);
+  openAdmin(config, sonde);
   if (!config.privacy.redact)
     diagnostics.warn('SONDE_ERR_REDACT_OFF', 'Redaction is off: secrets leave the process as they are.');
   for (const { level, code, message } of problems) {
     if (level === 'warn') diagnostics.warn(code, message);
     else diagnostics.debug(message);
   }
+  if (file !== undefined) followFile(file, (load) => resolveConfig(options, env, load), makers);
   return sonde;
+}
+
+/** In every mode, since probes come in every mode; not in a worker thread, which its main thread answers for. */
+function openAdmin(config: Config, sonde: Sonde): void {
+  state.closeAdmin?.();
+  state.closeAdmin = undefined;
+  if (config.admin.port === undefined || !isMainThread()) return;
+  const { openAdmin: open } = load<typeof import('./admin/admin.ts')>('admin');
+  const server = open(config, () => sonde.status());
+  state.closeAdmin = () => server.close();
 }
 
 /** The preload asks this before it loads anything; `init()` in code has loaded the core already. */
@@ -98,51 +157,36 @@ function isSupportedNode(): boolean {
   return false;
 }
 
-function formatOf(config: Config): JsonFormatOptions {
-  return {
-    requestId: config.logs.requestId,
-    resource: config.logs.resource === 'on' ? resourceAttributes(config) : undefined,
-  };
-}
-
-function printersOf(config: Config): Sink[] {
-  const { console, file, format } = config.logs;
-  const printers = console === 'off' ? [] : [consoleSink({ format, ...formatOf(config) })];
-  return file.path === undefined ? printers : [...printers, fileOf(file.path, config)];
-}
-
-/** The place of the app's history; people read the console, so `auto` is JSON here. */
-function fileOf(path: string, config: Config): Sink {
-  const { file, format } = config.logs;
-  const destination = load<typeof import('../exporters/file.ts')>('file').fileDestination({
-    path,
-    maxBytes: file.maxBytes,
-    backupCount: file.backups,
-    format: lineFormat(format, false, formatOf(config)),
-  });
-  return (record) => destination.write(record);
-}
-
-function voiceOf(config: Config): Voice {
-  const log = lineStream('stdout');
-  return diagnosticsVoice({
-    format: lineFormat(config.logs.format, log.isTerminal, formatOf(config)),
-    log: config.logs.console === 'off' ? undefined : log,
-  });
-}
-
 const nothing: ArmedReport = { armed: [], patched: [], missed: [] };
 
 /** A logger on the console and nothing else: nothing to deliver, nothing to undo. */
-function loggerOnly(config: Config, mode: Status['mode']): Sonde {
-  startSinks(printersOf(config), []);
-  return handle({ mode: () => mode, report: () => nothing, flush: async () => {}, stop: async () => {} });
+function loggerOnly(mode: Status['mode']): Sonde {
+  startSinks(printersOf(makers), []);
+  flushAtNaturalEnd();
+  return handle({
+    ...{ mode: () => mode, report: () => nothing, flush: flushDestinations },
+    async stop() {
+      await flushDestinations();
+      uninstallLogs(makers);
+    },
+  });
+}
+
+/** Where nobody listens for the end: some destinations send later than they take. */
+function flushAtNaturalEnd(): void {
+  if (!hasDestinations()) return;
+  shared('logs.natural-end', () =>
+    watchNaturalEnd({
+      ...{ flush: flushDestinations, end: flushDestinations, timeoutMillis: defaultTimeoutMillis },
+      ...{ waiting: () => 0, abandon: () => undefined },
+    }),
+  );
 }
 
 /** Another SDK was first: its context and its tracer are used, so that Sonde's lines carry its ids. */
-function beGuest(config: Config): Sonde {
+function beGuest(): Sonde {
   followHolder();
-  return loggerOnly(config, 'guest');
+  return loggerOnly('guest');
 }
 
 /** The app must start, whatever goes wrong in here. */
@@ -154,20 +198,23 @@ function tryBegin(config: Config, official: OfficialParts): Sonde {
       'SONDE_ERR_INTERNAL',
       `Sonde could not start, only its logger is on: ${String(error)}.`,
     );
-    return loggerOnly(config, 'off');
+    return loggerOnly('off');
   }
 }
 
 function begin(config: Config, official: OfficialParts): Sonde {
   usePropagation(createPropagation(config));
-  if (heldGlobals().some((name) => name !== 'logs')) return beGuest(config);
+  if (heldGlobals().some((name) => name !== 'logs')) return beGuest();
   claimRegistry();
   const attributes = redactAttributes(resourceAttributes(config));
   const delivery = startDelivery({
     config,
     attributes,
+    loadEncoding: () => load('encoding'),
     loadOtlp: () => load('otlp'),
     loadGrpc: () => load('grpc'),
+    loadSpool: () => load('spool'),
+    loadLastPost: () => load('lastPost'),
   });
   logs.setGlobalLoggerProvider(apiLoggerProvider as never);
   const sdk = load<typeof import('./traces/sdk.ts')>('sdk').startSdk({
@@ -180,12 +227,25 @@ function begin(config: Config, official: OfficialParts): Sonde {
     official,
   });
   startObservations();
+  reportDelivery(metrics.getMeter('sonde', VERSION), delivery.reported);
+  servePage(config, sdk);
   const armed = armAll(sensorsOf(config), standAside(config.instrumentations, official));
   enableOfficial(official);
   if (config.debug) tellArmed(armed.report());
   enterInheritedContext();
-  startSinks(printersOf(config), delivery.logs === undefined ? [] : [delivery.logs]);
+  startSinks(printersOf(makers), delivery.logs === undefined ? [] : [delivery.logs]);
   return run({ config, sdk, delivery, armed, official });
+}
+
+/** Who asks for the page later, by `metrics.mount`, opens it then. */
+function servePage(config: Config, { addReader }: RunningSdk): void {
+  offerPage(() =>
+    load<typeof import('../exporters/prometheus/prometheus.ts')>('prometheus').openPage({
+      config: config.metrics,
+      addReader,
+    }),
+  );
+  if (config.metrics.exporters.includes('prometheus')) metricsPage();
 }
 
 function sensorsOf(config: Config): Sensors {
@@ -201,6 +261,14 @@ const twins: Readonly<Record<string, string>> = {
   '@opentelemetry/instrumentation-http': 'http',
   '@opentelemetry/instrumentation-undici': 'undici',
   '@opentelemetry/instrumentation-pg': 'pg',
+  '@opentelemetry/instrumentation-redis': 'redis',
+  '@opentelemetry/instrumentation-ioredis': 'ioredis',
+  '@opentelemetry/instrumentation-amqplib': 'amqplib',
+  '@opentelemetry/instrumentation-kafkajs': 'kafkajs',
+  '@opentelemetry/instrumentation-aws-sdk': 'sqs',
+  '@opentelemetry/instrumentation-mongodb': 'mongodb',
+  '@opentelemetry/instrumentation-mysql': 'mysql',
+  '@opentelemetry/instrumentation-mysql2': 'mysql',
 };
 
 /** One span an operation: who passes an official instrumentation wants its options, so Sonde's own gives way. */
@@ -217,11 +285,17 @@ function standAside(
 
 function enableOfficial({ instrumentations = [] }: OfficialParts): void {
   for (const instrumentation of instrumentations) {
-    instrumentation.setTracerProvider(trace.getTracerProvider());
-    instrumentation.setMeterProvider(metrics.getMeterProvider());
-    instrumentation.setLoggerProvider?.(logs.getLoggerProvider());
-    instrumentation.enable();
+    tryInstrumentation(instrumentation, 'enable', () => {
+      instrumentation.setTracerProvider(trace.getTracerProvider());
+      instrumentation.setMeterProvider(metrics.getMeterProvider());
+      instrumentation.setLoggerProvider?.(logs.getLoggerProvider());
+      instrumentation.enable();
+    });
   }
+}
+
+function disableOfficial({ instrumentations = [] }: OfficialParts): void {
+  for (const each of instrumentations) tryInstrumentation(each, 'disable', () => each.disable());
 }
 
 function tellArmed({ armed, patched, missed }: ArmedReport): void {
@@ -240,35 +314,46 @@ interface Layers {
   readonly official: OfficialParts;
 }
 
-function run({ config, sdk, delivery, armed, official }: Layers): Sonde {
+function run({ sdk, delivery, armed, official }: Layers): Sonde {
   let mode: Status['mode'] = 'running';
-  const flush = () => Promise.allSettled([sdk.forceFlush(), delivery.forceFlush()]);
-  // Half of the time for what is collected only now, the other half for one last attempt at what is left.
+  const flush = () => Promise.allSettled([sdk.forceFlush(), delivery.forceFlush(), flushDestinations()]);
+  // Half of the time for what is collected only now, the other half for one last attempt at what is left. A tenth is
+  // kept back: who exits as soon as the time is over has to find the losses counted, and said.
   const end = async (timeoutMillis: number) => {
-    await within(timeoutMillis / 2, flush());
-    await delivery.shutdown(timeoutMillis / 2);
+    const half = (timeoutMillis * 0.9) / 2;
+    await within(half, flush());
+    await delivery.shutdown(half);
   };
+  // Before the ends of the process: what is told here is queued when those look.
+  const unwatchUncaught = watchUncaught();
   const unwatch = watchEnds({
     flush,
     waiting: () => delivery.waiting(),
     end,
-    abandon: () => delivery.abandon(),
+    abandon(millis, isSudden) {
+      if (isSudden && !delivery.isOver) sdk.collectLast();
+      delivery.abandon(millis);
+    },
     timeoutMillis: defaultTimeoutMillis,
   });
   return handle({
     mode: () => mode,
     report: () => armed.report(),
+    delivery: () => delivery.state(),
     flush,
     async stop(timeoutMillis) {
       mode = 'off';
       unwatch();
+      unwatchUncaught();
       armed.disarm();
-      for (const instrumentation of official.instrumentations ?? []) instrumentation.disable();
+      withdrawPage();
+      disableOfficial(official);
       await end(timeoutMillis);
-      startSinks(printersOf(config), []);
+      uninstallLogs(makers);
       for (const api of [trace, metrics, context, propagationApi, logs]) api.disable();
-      await sdk.shutdown().catch(() => undefined);
+      // Before what may hang: another `init` may follow.
       state.sonde = undefined;
+      await sdk.shutdown().catch(() => undefined);
     },
   });
 }
@@ -276,6 +361,7 @@ function run({ config, sdk, delivery, armed, official }: Layers): Sonde {
 interface Workings {
   mode(): Status['mode'];
   report(): ArmedReport;
+  delivery?(): DeliveryState;
   flush(): Promise<unknown>;
   stop(timeoutMillis: number): Promise<void>;
 }
@@ -292,13 +378,14 @@ function millisOf(options: EndOptions | undefined): number {
 }
 
 /** What the app holds: nothing in it throws or rejects, and every wait has an end. */
-function handle({ mode, report, flush, stop }: Workings): Sonde {
+function handle({ mode, report, delivery, flush, stop }: Workings): Sonde {
   let stopping: Promise<void> | undefined;
   const sonde: Sonde = {
     forceFlush: (options) => within(millisOf(options), flush()),
     shutdown(options) {
+      stopBeingReady();
       const timeoutMillis = millisOf(options);
-      stopping ??= within(timeoutMillis, stop(timeoutMillis));
+      stopping ??= within(timeoutMillis, stop(timeoutMillis)).finally(() => state.closeAdmin?.());
       return stopping;
     },
     status() {
@@ -311,6 +398,7 @@ function handle({ mode, report, flush, stop }: Workings): Sonde {
           patched: patched.map(({ specifier, version }) => `${specifier} ${version ?? ''}`.trim()),
           missed: missed.map(({ name, reason }) => `${name}: ${reason}`),
         },
+        delivery: delivery?.(),
         counters: Object.fromEntries(diagnostics.counters()),
       };
     },

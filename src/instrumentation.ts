@@ -18,10 +18,18 @@ export interface Instrumentation {
    * The module is handed to `patch` the first time the app loads it, never before.
    */
   readonly modules: readonly string[];
+  /**
+   * Whether `patch` takes the namespaces of ES modules, too: of its modules that have no CommonJS build, or another one
+   * beside it. Before Node.js 22.22.3 and 24.11.1 such a module is evaluated a moment earlier than its turn.
+   */
+  readonly takesNamespaces?: boolean;
   /** Called once at start. Subscribes to channels; must be cheap: the target is not loaded yet. */
   enable?(sensors: Sensors): void;
-  /** Called once per loaded copy of a module, with its exports. Must not throw; must patch each object once. */
-  patch?(exports: any, specifier: string, sensors: Sensors): void;
+  /**
+   * Called once per loaded copy of a module, with its exports and its file (none for a built-in). Must not throw; must
+   * patch each object once.
+   */
+  patch?(exports: any, specifier: string, sensors: Sensors, path?: string): void;
   /** Undoes `enable` and every `patch`. */
   disable(): void;
 }

@@ -1,5 +1,7 @@
 /** How Sonde ends: what is queued goes out within a deadline, and the process ends as it would have without Sonde. */
 import { diagnostics } from './diagnostics.ts';
+import { stopBeingReady } from './readiness.ts';
+import { shared } from './slot.ts';
 
 const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
@@ -10,9 +12,12 @@ export interface Ending {
   waiting(): number;
   /** One last attempt for what is queued, and the sum of what is lost: nothing comes after it. */
   end(timeoutMillis: number): Promise<unknown>;
-  /** At `exit`, where nothing can be sent any more: counts what is still queued, and says it. */
-  abandon(): void;
-  /** Milliseconds that a signal or the natural end may be held up; 2,000 by default. */
+  /**
+   * At `exit`, where nothing asynchronous happens any more: the last attempt for what is left, and the sum. Sudden,
+   * where no `flush` at the natural end came before it.
+   */
+  abandon(millis: number, isSudden: boolean): void;
+  /** Milliseconds that the end may be held up in all, in however many steps; 2,000 by default. */
   readonly timeoutMillis: number;
 }
 
@@ -46,6 +51,16 @@ export async function within(timeoutMillis: number, work: Promise<unknown>): Pro
   }
 }
 
+/** What the end of this process may still take, in all its steps. */
+const heldUp = { millis: 0 };
+
+/** As `within`, and remembered. */
+async function holding(timeoutMillis: number, work: Promise<unknown>): Promise<void> {
+  const begin = performance.now();
+  await within(timeoutMillis, work);
+  heldUp.millis += performance.now() - begin;
+}
+
 /** Whoever says something new in each round is not listened to for ever. */
 const mostRounds = 3;
 
@@ -55,25 +70,53 @@ async function flushToTheEnd({ flush, waiting }: Ending): Promise<void> {
   for (let round = 1; round < mostRounds && waiting() > 0; round++) await flush();
 }
 
-function watchNaturalEnd(ending: Ending): () => void {
+/** The same at the natural end alone: nothing is changed for who listens to signals. */
+export function watchNaturalEnd(ending: Ending): () => void {
   const { abandon, timeoutMillis } = ending;
-  const onEnd = () => void within(timeoutMillis, flushToTheEnd(ending));
+  let isSudden = true;
+  const onEnd = async () => {
+    await holding(timeoutMillis, flushToTheEnd(ending));
+    isSudden = false;
+  };
+  const onExit = () => {
+    try {
+      abandon(Math.max(0, timeoutMillis - heldUp.millis), isSudden);
+    } catch (error) {
+      // A throw in here would change the exit code.
+      diagnostics.debug(`The last attempt failed: ${String(error)}`);
+    }
+  };
   process.once('beforeExit', onEnd);
-  process.once('exit', abandon);
+  process.once('exit', onExit);
   return () => {
     process.off('beforeExit', onEnd);
-    process.off('exit', abandon);
+    process.off('exit', onExit);
   };
 }
 
+/** Those of Sonde, which flush and leave the end to others. */
+const ownListeners = shared('lifecycle.listeners', () => new WeakSet<object>());
+
+/** Whether this listener of a signal is Sonde's: the app has none where all of them are. */
+export function isOwnListener(listener: object): boolean {
+  return ownListeners.has(listener);
+}
+
 function watchSignal(signal: NodeJS.Signals, { flush, end, timeoutMillis }: Ending): () => void {
+  let isEnding = false;
   const onSignal = async () => {
+    // Whoever sends it twice (nodemon does) is not heard better: the end is under way, and has its deadline.
+    if (isEnding) return;
     const alone = process.listenerCount(signal) === 1;
-    await within(timeoutMillis, alone ? end(timeoutMillis) : flush());
+    isEnding = alone;
+    // What an app does on the others may be anything but its end.
+    if (alone || signal === 'SIGTERM') stopBeingReady();
+    await holding(timeoutMillis, alone ? end(timeoutMillis) : flush());
     if (!alone) return;
     process.off(signal, onSignal);
     process.kill(process.pid, signal);
   };
+  ownListeners.add(onSignal);
   // First in line: an app's `once` listener that ran before would no longer be counted as the app's handling.
   process.prependListener(signal, onSignal);
   return () => process.off(signal, onSignal);

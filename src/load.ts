@@ -10,12 +10,46 @@ const require = createRequire(import.meta.url);
 const parts = {
   start: './start.ts',
   sdk: './traces/sdk.ts',
+  encoding: '../exporters/otlp/encoding.ts',
   otlp: '../exporters/otlp/otlp.ts',
   file: '../exporters/file.ts',
+  alert: '../exporters/alert.ts',
   grpc: '../exporters/otlp/grpc.ts',
+  spool: './delivery/keeper.ts',
+  lastPost: '../exporters/otlp/last-post.ts',
+  postman: '../exporters/otlp/postman.ts',
   dict: './logs/dict-config.ts',
+  watch: './config/watch.ts',
+  processors: './logs/processor-parts.ts',
+  presets: './logs/presets.ts',
+  line: '../exporters/otlp/line.ts',
   memory: '../exporters/memory.ts',
+  health: './health/probes.ts',
+  admin: './admin/admin.ts',
+  prometheus: '../exporters/prometheus/prometheus.ts',
+  requests: '../instrumentation/request-records.ts',
+  amqplib: '../instrumentation/amqplib.ts',
+  bullmq: '../instrumentation/bullmq.ts',
+  ioredis: '../instrumentation/ioredis.ts',
+  kafkajs: '../instrumentation/kafkajs.ts',
+  mariadb: '../instrumentation/mariadb.ts',
+  mongodb: '../instrumentation/mongodb.ts',
+  mysql: '../instrumentation/mysql.ts',
+  nats: '../instrumentation/nats.ts',
+  recorder: '../exporters/flight-recorder.ts',
+  http: '../exporters/http-log.ts',
+  fastify: '../instrumentation/fastify.ts',
+  koa: '../instrumentation/koa.ts',
+  hono: '../instrumentation/hono.ts',
+  nest: '../instrumentation/nest.ts',
+  http2: '../instrumentation/http2-server.ts',
+  express: '../instrumentation/express.ts',
   pg: '../instrumentation/pg.ts',
+  pgBoss: '../instrumentation/pg-boss.ts',
+  postgres: '../instrumentation/postgres.ts',
+  promClient: '../instrumentation/prom-client.ts',
+  redis: '../instrumentation/redis.ts',
+  sqs: '../instrumentation/sqs.ts',
   sqlite: '../instrumentation/sqlite.ts',
 } as const;
 
@@ -26,7 +60,22 @@ export function load<T>(part: Part): T {
   return require(parts[part]) as T;
 }
 
+/** Where a part is: for a worker thread, which loads it by itself. */
+export function partPath(part: Part): string {
+  return require.resolve(parts[part]);
+}
+
 /** A module of the app by its path from the current folder, or by its package's name. Throws what loading throws. */
 export function loadModule(name: string): Readonly<Record<string, unknown>> {
   return createRequire(`${process.cwd()}/.`)(name) as Readonly<Record<string, unknown>>;
+}
+
+/** A package of the app's own: as its main script finds it, else from the current folder. Throws what loading throws. */
+export function loadOfApp(name: string): unknown {
+  const { argv } = process;
+  try {
+    return createRequire(argv[1] ?? `${process.cwd()}/.`)(name);
+  } catch {
+    return loadModule(name);
+  }
 }

@@ -10,6 +10,22 @@ export interface EndOptions {
   readonly timeoutMillis?: number;
 }
 
+/** What is on its way by OTLP at this moment. */
+export interface DeliveryState {
+  /** Spans, log records and metric points that wait or are under way, by signal. */
+  readonly waiting: Readonly<Record<string, number>>;
+  /** Bytes of encoded telemetry in memory. */
+  readonly memoryBytes: number;
+  /** Absent where there is none, or nothing has been written yet. */
+  readonly spool?: {
+    readonly bytes: number;
+    /** Why it is out of use, if it is. */
+    readonly error?: string;
+  };
+  /** What the last attempt that did not succeed met, for people. */
+  readonly lastError?: string;
+}
+
 export interface Status {
   readonly version: string;
   /**
@@ -24,6 +40,8 @@ export interface Status {
     /** Loaded before Sonde and out of reach. */
     readonly missed: readonly string[];
   };
+  /** Absent where nothing is sent. */
+  readonly delivery?: DeliveryState;
   /** Everything that was dropped, refused or held, by reason. Empty when all is well. */
   readonly counters: Readonly<Record<string, number>>;
 }

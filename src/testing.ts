@@ -1,2 +1,13 @@
-/** Logs in tests (A66): what was logged, without a network and without a timer. */
-export { type CapturedLogs, captureLogs, captureNoLogs } from './logs/capture.ts';
+/** Telemetry in tests (A66, A67): what was logged, traced and measured, without a network and without a timer. */
+import { watched } from './traces/watched.ts';
+
+export type { App } from './testing/app-server.ts';
+export { type CapturedLogs, captureLogs, captureNoLogs } from './testing/capture.ts';
+export { type Collected, collect } from './testing/collect.ts';
+export { type ExpectedSpan, expectSpan } from './testing/expect-span.ts';
+export type { CollectedMetric } from './testing/metrics.ts';
+export { type RequestOptions, request, type TestResponse } from './testing/request.ts';
+export type { CollectedSpan } from './testing/spans.ts';
+
+// A Sonde that starts from now on records what nobody exports.
+watched.wanted = true;

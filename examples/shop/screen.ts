@@ -52,7 +52,8 @@ function field(key: string, value: any): string {
 export function waterfall(traceId: string, { spans, logs }: Received): string {
   const trace = spans.filter((span) => span.traceId === traceId);
   const root = trace.find((span) => !trace.some((other) => other.spanId === span.parentSpanId))!;
-  const records = logs.filter((record) => record.traceId === traceId);
+  // The spans say already what the access log would.
+  const records = logs.filter(({ traceId: id, logger }) => id === traceId && logger.startsWith('shop.'));
   return rowsBelow(root, 0, { root, trace, records }).join('\n');
 }
 

@@ -1,8 +1,13 @@
-/** The delivery of one process: for each signal a queue, retries and an exporter; one verdict and one ledger for all. */
-import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
+/** The delivery of one process: a way for each signal; one outbox, one verdict and one ledger for all. */
+import type { PushMetricExporter } from '@opentelemetry/sdk-metrics';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import type { AttributeValue, BatchConfig, Config, OtlpTarget, Signal } from '../../src/config/config.ts';
+import { sourceOf } from '../../src/config/resolve.ts';
+import { rootContext, runIn } from '../../src/context/context.ts';
+import { type Books, openBooks } from '../../src/delivery/books.ts';
+import type { Keeper } from '../../src/delivery/keeper.ts';
 import { createLosses, type Losses } from '../../src/delivery/losses.ts';
+import { bodyOf, type Entry, Outbox } from '../../src/delivery/outbox.ts';
 import {
   type Attempt,
   type RetryingExporter,
@@ -10,41 +15,69 @@ import {
   retryDefaults,
   retrying,
 } from '../../src/delivery/retry.ts';
+import type { Reported } from '../../src/delivery/self-metrics.ts';
 import { createStandby, type Standby, type StandbyTimes, standbyTimes } from '../../src/delivery/standby.ts';
 import { createVerdict, type Destination, type Verdict } from '../../src/delivery/verdict.ts';
+import { diagnostics } from '../../src/diagnostics.ts';
 import type { Exporter } from '../../src/exporter.ts';
+import { severity } from '../../src/logs/levels.ts';
 import type { LogRecord, Sink } from '../../src/logs/record.ts';
-import { type BatchQueue, batchQueue } from '../../src/processing/batch.ts';
-import type { ItemOf } from './encoding.ts';
-import { type OtlpMetricExporter, otlpMetricExporter } from './metrics.ts';
+import type { DeliveryState } from '../../src/sonde.ts';
+import type { Encoded, ItemOf } from './encoding.ts';
+import { otlpMetricExporter, pointsOf } from './metrics.ts';
 import type { OtlpDeps, OtlpExporter } from './otlp.ts';
+import type { Packed } from './packed.ts';
+import { Path } from './path.ts';
+
+type Encoding = typeof import('./encoding.ts');
 
 export interface DeliveryParts {
   readonly config: Config;
   /** The resource's attributes. */
   readonly attributes: Record<string, AttributeValue>;
-  /** Brings encoders and transports. Called with the first batch: a start has nothing to send. */
+  /** Brings the encoders. Called with the first item: a start has nothing to tell. */
+  readonly loadEncoding: () => Encoding;
+  /** Brings the transports. Called with the first batch. */
   readonly loadOtlp: () => typeof import('./otlp.ts');
   /** Called only where a signal's protocol is grpc. */
   readonly loadGrpc: () => typeof import('./grpc.ts');
+  /** Called only where the process ends with something left, and no time. */
+  readonly loadLastPost: () => typeof import('./last-post.ts');
+  /** Called only where there is to be a spool. */
+  readonly loadSpool: () => typeof import('../../src/delivery/keeper.ts');
   /** Other paces than the specification's, for those who cannot wait. */
   readonly retry?: Partial<Omit<RetryPolicy, 'standby' | 'onAttempt'>>;
   readonly standby?: StandbyTimes;
 }
 
+/** Takes spans when they have ended. */
+export interface SpanQueue {
+  add(span: ReadableSpan): void;
+  forceFlush(timeoutMillis?: number): Promise<void>;
+}
+
 /** What takes telemetry, per signal; absent where the signal does not go by OTLP. */
 export interface Delivery {
-  readonly spans: BatchQueue<ReadableSpan> | undefined;
-  readonly metrics: OtlpMetricExporter | undefined;
+  readonly spans: SpanQueue | undefined;
+  readonly metrics: PushMetricExporter | undefined;
   readonly logs: Sink | undefined;
-  /** How many spans and records wait or are under way. */
+  /** What goes by OTLP, for those who report it. */
+  readonly reported: readonly Reported[];
+  /** As `sonde.status()` has it. */
+  state(): DeliveryState;
+  /** Nothing is taken any more. */
+  readonly isOver: boolean;
+  /** How many spans, records and points wait or are under way. */
   waiting(): number;
   /** Everything taken so far has been tried, or `timeoutMillis` are over. */
   forceFlush(timeoutMillis?: number): Promise<void>;
   /** One last attempt for each batch, within `timeoutMillis`; then the sum of what was lost, if anything was. */
   shutdown(timeoutMillis?: number): Promise<void>;
-  /** For the event `exit`, where nothing can be sent any more: counts what waits as lost, and says the sum. */
-  abandon(): void;
+  /**
+   * For the event `exit`, where nothing asynchronous happens any more: what waits goes to the spool, where there is
+   * one; the rest is sent while everything stands still, `millis` at most; what is left then is counted as lost.
+   */
+  abandon(millis: number): void;
 }
 
 /** What the three signals share. */
@@ -52,78 +85,287 @@ interface Common {
   readonly parts: DeliveryParts;
   readonly deps: OtlpDeps;
   readonly losses: Losses;
+  readonly books: Books;
   readonly verdict: Verdict;
+  readonly outbox: Outbox;
+  readonly exporters: Map<Signal, RetryingExporter<Entry>>;
   readonly standbys: Map<string, Standby>;
+  /** Signals whose last attempt failed. */
+  readonly failing: Set<Signal>;
+  readonly paths: Path<any>[];
+  keeper: Keeper | undefined;
+  isOver: boolean;
+  lastError: string | undefined;
 }
 
-/** Builds the paths of the signals that go by OTLP. Opens no connection. */
+/** In the order of the last attempt. */
+const signals: readonly Signal[] = ['logs', 'traces', 'metrics'];
+/** With a spool nothing waits longer in memory alone. Milliseconds. */
+const spoolMillis = 250;
+/** Others may have left something, and a process that is over before that need not look. Milliseconds. */
+const firstLookMillis = 500;
+
+/** Builds the paths of the signals that go by OTLP. Opens no connection and no file. */
 export function startDelivery(parts: DeliveryParts): Delivery {
-  const { config, attributes, loadGrpc } = parts;
-  const { attributeCountLimit, attributeValueLengthLimit, requestId } = config.logs;
-  const resource = { attributes };
-  const common: Common = {
-    parts,
-    deps: { loadGrpc, logs: { resource, attributeCountLimit, attributeValueLengthLimit, requestId } },
-    losses: createLosses(),
-    verdict: createVerdict({ logsTwice: config.logs.console !== 'off' && goesOut(config, 'logs') }),
-    standbys: new Map(),
-  };
-  const spans = goesOut(config, 'traces') ? queueOf(common, 'traces', config.traces.batch) : undefined;
-  const records = goesOut(config, 'logs') ? queueOf(common, 'logs', config.logs.batch) : undefined;
-  const metrics = goesOut(config, 'metrics') ? metricsOf(common) : undefined;
+  const common = commonOf(parts);
+  const { config } = parts;
+  const spans = goesOut(config, 'traces') ? spanPath(common) : undefined;
+  const records = goesOut(config, 'logs') ? logPath(common) : undefined;
+  const metrics = goesOut(config, 'metrics') ? metricPath(common) : undefined;
   const paths = [spans, metrics, records].filter((path) => path !== undefined);
+  common.paths.push(...paths);
+  if (config.spool.dir !== undefined && paths.length > 0) {
+    runIn(rootContext, () => setTimeout(() => openSpool(common), firstLookMillis).unref());
+  }
   return {
-    spans,
-    metrics,
-    logs: records && ((record: LogRecord) => records.add(record)),
-    waiting: () => (spans?.size ?? 0) + (records?.size ?? 0),
+    spans:
+      spans &&
+      spanQueue(
+        spans,
+        packer(parts, (encoding) => encoding.packTraces(config.otlp.traces.protocol)),
+      ),
+    metrics: metrics && otlpMetricExporter(metrics, config.metrics),
+    logs:
+      records &&
+      logSink(
+        records,
+        packer(parts, (encoding) => encoding.packLogs(config.otlp.logs.protocol, common.deps.logs)),
+      ),
+    reported: paths.map((path) => ({
+      signal: path.signal,
+      protocol: config.otlp[path.signal].protocol,
+      waiting: () => path.size,
+    })),
+    state: () => ({
+      waiting: Object.fromEntries(paths.map((path) => [path.signal, path.size])),
+      memoryBytes: common.outbox.bytes,
+      spool: common.keeper?.state(),
+      lastError: common.lastError,
+    }),
+    get isOver() {
+      return common.isOver;
+    },
+    waiting: () => paths.reduce((sum, { size }) => sum + size, 0),
     async forceFlush(timeoutMillis) {
       await Promise.all(paths.map((path) => path.forceFlush(timeoutMillis)));
     },
-    async shutdown(timeoutMillis) {
+    async shutdown(timeoutMillis = 2000) {
       await Promise.all(paths.map((path) => path.shutdown(timeoutMillis)));
       close(common);
     },
-    abandon() {
-      for (const path of paths) path.abandon();
+    abandon(millis) {
+      if (common.isOver) return;
+      for (const path of common.paths) path.stop();
+      if (common.keeper?.isOpen !== true) postLast(common, millis);
       close(common);
     },
   };
+}
+
+function commonOf(parts: DeliveryParts): Common {
+  const { config, attributes, loadGrpc } = parts;
+  const { attributeCountLimit, attributeValueLengthLimit, requestId } = config.logs;
+  const breadcrumbs = config.logs.breadcrumbs === 'on';
+  const losses = createLosses();
+  const books = openBooks(losses);
+  const exporters: Common['exporters'] = new Map();
+  return {
+    parts,
+    deps: {
+      loadGrpc,
+      logs: {
+        resource: { attributes },
+        attributeCountLimit,
+        attributeValueLengthLimit,
+        breadcrumbs,
+        requestId,
+      },
+    },
+    losses,
+    books,
+    verdict: createVerdict({ logsTwice: config.logs.console !== 'off' && goesOut(config, 'logs') }),
+    outbox: new Outbox({
+      books,
+      maxBytes: config.memory.maxBytes,
+      mostItems: mostItemsOf(config),
+      isUnmanned(signal) {
+        const exporter = exporters.get(signal);
+        return exporter !== undefined && (exporter.standingBy || exporter.unproven);
+      },
+    }),
+    exporters,
+    standbys: new Map(),
+    failing: new Set(),
+    paths: [],
+    keeper: undefined,
+    isOver: false,
+    lastError: undefined,
+  };
+}
+
+/** The specification's queue sizes hold where somebody has said them; otherwise memory is the measure. */
+function mostItemsOf(config: Config): Partial<Record<Signal, number>> {
+  const most: Partial<Record<Signal, number>> = {};
+  for (const signal of ['traces', 'logs'] as const) {
+    const source = sourceOf(config, `${signal}.batch.maxQueueSize`);
+    if (source !== undefined && source !== 'default') most[signal] = config[signal].batch.maxQueueSize;
+  }
+  return most;
+}
+
+/** Encodes each item at once: later the app may have changed what it holds. Brings the encoder with the first one. */
+function packer<Item>(
+  { loadEncoding }: DeliveryParts,
+  make: (encoding: Encoding) => (item: Item) => Item | Packed,
+): (item: Item) => Item | Packed {
+  let pack: ((item: Item) => Item | Packed) | undefined;
+  return (item) => {
+    pack ??= make(loadEncoding());
+    return pack(item);
+  };
+}
+
+function spanQueue(path: Path<ItemOf['traces']>, pack: (span: ReadableSpan) => ItemOf['traces']): SpanQueue {
+  return {
+    add: (span) => path.add(pack(span)),
+    forceFlush: (timeoutMillis) => path.forceFlush(timeoutMillis),
+  };
+}
+
+function logSink(path: Path<ItemOf['logs']>, pack: (record: LogRecord) => ItemOf['logs']): Sink {
+  return (record) => path.add(pack(record));
 }
 
 function goesOut({ otlp, ...signals }: Config, signal: Signal): boolean {
   return !otlp.off && signals[signal].exporters.includes('otlp');
 }
 
-function close({ verdict, losses }: Common): void {
-  verdict.close();
-  losses.summary();
+/** The end: what is left goes to disk, or is counted. Whoever comes later has nothing to do. */
+function close(common: Common): void {
+  if (common.isOver) return;
+  common.isOver = true;
+  for (const path of common.paths) path.stop();
+  for (const [signal, count] of common.keeper?.leave() ?? []) diagnostics.count(`spooled.${signal}`, count);
+  common.outbox.abandon();
+  common.verdict.close();
+  common.losses.summary();
 }
 
-function queueOf<S extends 'traces' | 'logs'>(
+/** One last attempt, and the process stands still for it. There may be no room for a worker, or no right to one. */
+function postLast({ parts, outbox, books, exporters }: Common, millis: number): void {
+  const manned = signals.filter((signal) => exporters.get(signal)?.standingBy === false);
+  if (!manned.some((signal) => outbox.waiting(signal) > 0)) return;
+  try {
+    parts.loadLastPost().postLast({ signals: manned, config: parts.config, outbox, books, millis });
+  } catch (error) {
+    diagnostics.debug(`What was left could not be sent at the end: ${String(error)}`);
+  }
+}
+
+/** Sooner or later each process that has a spool looks for what others left; who has something to write cannot wait. */
+function openSpool(common: Common): void {
+  const { parts, outbox, books, paths } = common;
+  const { spool, service } = parts.config;
+  if (spool.dir === undefined || common.keeper !== undefined || common.isOver) return;
+  common.keeper = parts.loadSpool().keepSpool({
+    dir: spool.dir,
+    maxBytes: spool.maxBytes,
+    service: service.name,
+    outbox,
+    books,
+    onAdopted() {
+      for (const path of paths) path.wake();
+    },
+  });
+}
+
+function spanPath(common: Common): Path<ItemOf['traces']> {
+  return pathOf(common, 'traces', common.parts.config.traces.batch);
+}
+
+function logPath(common: Common): Path<ItemOf['logs']> {
+  const { logs, spool } = common.parts.config;
+  const isAtLeast =
+    (least: number) =>
+    ({ severityNumber = 0 }: ItemOf['logs']) =>
+      severityNumber >= least;
+  const isError = isAtLeast(severity.ERROR);
+  return pathOf(common, 'logs', logs.batch, {
+    laneOf: (record) => (isError(record) ? 'errors' : 'logs'),
+    ...(spool.dir !== undefined && {
+      isUrgent: isError,
+      isLastWord: isAtLeast(severity.FATAL),
+    }),
+  });
+}
+
+/** A collection is a request of its own. A cumulative one that waits is replaced by its successor. */
+function metricPath(common: Common): Path<ItemOf['metrics']> {
+  const { temporality, exportTimeoutMillis } = common.parts.config.metrics;
+  const batch = {
+    scheduleDelayMillis: 0,
+    exportTimeoutMillis,
+    maxQueueSize: 1,
+    maxExportBatchSize: 1,
+  };
+  return pathOf(common, 'metrics', batch, {
+    countOf: pointsOf,
+    prepare() {
+      openSpool(common);
+      if (temporality !== 'cumulative') return;
+      const points = common.outbox.supersede('metrics');
+      if (points > 0) diagnostics.count('superseded.metrics', points);
+    },
+  });
+}
+
+function pathOf<S extends Signal>(
   common: Common,
   signal: S,
   batch: BatchConfig,
-): BatchQueue<ItemOf[S]> {
-  return batchQueue(watched(common, signal), batch, { name: signal, losses: common.losses });
-}
-
-function metricsOf(common: Common): OtlpMetricExporter {
-  const exporter: RetryingExporter<ResourceMetrics> = watched(common, 'metrics');
-  return otlpMetricExporter(exporter, { ...common.parts.config.metrics, losses: common.losses });
+  given: Partial<ConstructorParameters<typeof Path<ItemOf[S]>>[0]> = {},
+): Path<ItemOf[S]> {
+  const { config } = common.parts;
+  const { exporter, pack } = watched(common, signal);
+  common.exporters.set(signal, exporter);
+  return new Path<ItemOf[S]>({
+    signal,
+    batch,
+    outbox: common.outbox,
+    books: common.books,
+    exporter,
+    pack,
+    json: config.otlp[signal].protocol === 'http/json',
+    prepare: () => openSpool(common),
+    packMillis: config.spool.dir === undefined ? batch.scheduleDelayMillis : spoolMillis,
+    isHopeless: () => common.keeper?.isOpen === true && common.failing.has(signal),
+    ...given,
+  });
 }
 
 /** The exporter of a signal with its retries, under the eyes of the verdict. */
-function watched<S extends Signal>(common: Common, signal: S): RetryingExporter<ItemOf[S]> {
-  const { parts, verdict } = common;
+function watched<S extends Signal>(
+  common: Common,
+  signal: S,
+): { exporter: RetryingExporter<Entry>; pack(items: readonly ItemOf[S][]): Encoded } {
+  const { parts, verdict, failing } = common;
   const target = parts.config.otlp[signal];
   const to = { signal, protocol: target.protocol, origin: originOf(target), named: target.named };
-  return retrying(openedLater(common, signal, target, to), {
+  const { exporter, pack } = openedLater(common, signal, target, to);
+  const policy: RetryPolicy = {
     ...retryDefaults,
+    // What waits is bounded by bytes, and a later batch would meet the same: there is nothing to gain by giving up.
+    giveUpMillis: Number.POSITIVE_INFINITY,
     ...parts.retry,
     standby: target.named ? undefined : standbyAt(common, to.origin),
-    onAttempt: (attempt) => verdict.heard(to, attempt),
-  });
+    onAttempt(attempt) {
+      if (attempt.outcome !== 'ok') common.lastError = attempt.reason ?? String(attempt.code);
+      if (attempt.outcome === 'failed') failing.add(signal);
+      else failing.delete(signal);
+      return verdict.heard(to, attempt);
+    },
+  };
+  return { exporter: retrying(exporter, policy), pack };
 }
 
 /** As the opened endpoint has it; an address that cannot be used has none. */
@@ -140,7 +382,7 @@ function openedLater<S extends Signal>(
   signal: S,
   target: OtlpTarget,
   to: Destination,
-): Exporter<ItemOf[S]> {
+): { exporter: Exporter<Entry>; pack(items: readonly ItemOf[S][]): Encoded } {
   let opened: OtlpExporter<ItemOf[S]> | undefined;
   let closed = false;
   const open = (): OtlpExporter<ItemOf[S]> => {
@@ -150,16 +392,19 @@ function openedLater<S extends Signal>(
   // A key that only root may read is read while the process still is root.
   if (target.certificate ?? target.clientKey ?? target.clientCertificate) open();
   return {
-    name: `otlp ${signal} ${target.protocol}`,
-    async export(items): Promise<Attempt> {
-      if (closed) return { outcome: 'failed', code: 'closed' };
-      verdict.begun(to);
-      return open().export(items);
-    },
-    async forceFlush() {},
-    async shutdown() {
-      closed = true;
-      await opened?.shutdown();
+    pack: (items) => open().pack(items),
+    exporter: {
+      name: `otlp ${signal} ${target.protocol}`,
+      async export(entries): Promise<Attempt> {
+        if (closed) return { outcome: 'failed', code: 'closed' };
+        verdict.begun(to);
+        return open().send(bodyOf(entries), entries[0]?.json ? 'json' : 'protobuf');
+      },
+      async forceFlush() {},
+      async shutdown() {
+        closed = true;
+        await opened?.shutdown();
+      },
     },
   };
 }

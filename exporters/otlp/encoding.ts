@@ -1,21 +1,20 @@
 /** Batches of one signal as request bodies, in either form. */
-import {
-  ProtobufLogsSerializer,
-  ProtobufMetricsSerializer,
-  ProtobufTraceSerializer,
-} from '@opentelemetry/otlp-transformer';
-import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import type { OtlpProtocol } from '../../src/config/config.ts';
 import type { LogRecord } from '../../src/logs/record.ts';
-import { logsJson, metricsJson, tracesJson } from './json.ts';
-import { type LogShape, toReadableLogs } from './log-record.ts';
+import type { Collection } from '../../src/metrics/collected.ts';
+import { jsonLogs, jsonTraces, metricsJson } from './json.ts';
+import type { LogShape, ResourceLike } from './log-record.ts';
+import { metricsProtobuf } from './metrics-protobuf.ts';
+import { type Codec, Packed } from './packed.ts';
+import { protobufLogs } from './protobuf-logs.ts';
+import { protobufTraces } from './protobuf-traces.ts';
 
-/** What one signal's batches are made of. */
+/** What one signal's batches are made of. What is not packed yet is packed when it is sent. */
 export interface ItemOf {
-  traces: ReadableSpan;
-  logs: LogRecord;
-  metrics: ResourceMetrics;
+  traces: ReadableSpan | Packed;
+  logs: LogRecord | Packed;
+  metrics: Collection<ResourceLike>;
 }
 
 export interface Encoded {
@@ -24,33 +23,55 @@ export interface Encoded {
   readonly unfit: number;
 }
 
+/** The body of one request. */
 type Encode<Item> = (items: readonly Item[]) => Uint8Array;
 
 /** Encodes spans; `encoded` around it leaves out the unfit. */
-export function encodeTraces(protocol: OtlpProtocol): Encode<ReadableSpan> {
-  if (protocol === 'http/json') return tracesJson;
-  return (spans) => present(ProtobufTraceSerializer.serializeRequest(spans as ReadableSpan[]));
+export function encodeTraces(protocol: OtlpProtocol): Encode<ItemOf['traces']> {
+  return encodeBy(traceCodec(protocol));
 }
 
-export function encodeLogs(protocol: OtlpProtocol, shape: LogShape): Encode<LogRecord> {
-  if (protocol === 'http/json') return (records) => logsJson(toReadableLogs(records, shape));
-  return (records) =>
-    present(ProtobufLogsSerializer.serializeRequest(toReadableLogs(records, shape) as never));
+export function encodeLogs(protocol: OtlpProtocol, shape: LogShape): Encode<ItemOf['logs']> {
+  return encodeBy(logCodec(protocol, shape));
 }
 
 /** One collection a request: the SDK hands over one at a time. */
-export function encodeMetrics(protocol: OtlpProtocol): Encode<ResourceMetrics> {
-  const one = protocol === 'http/json' ? metricsJson : protobufMetrics;
-  return ([collection]) => one(collection as ResourceMetrics);
+export function encodeMetrics(protocol: OtlpProtocol): Encode<ItemOf['metrics']> {
+  const one = protocol === 'http/json' ? metricsJson : metricsProtobuf;
+  return ([collection]) => one(collection as ItemOf['metrics']);
 }
 
-function protobufMetrics(collection: ResourceMetrics): Uint8Array {
-  return present(ProtobufMetricsSerializer.serializeRequest(collection));
+/** The item as bytes; as it was, if it cannot be encoded: that is told and counted when it is sent. */
+type Pack<Item> = (item: Item) => Item | Packed;
+
+export function packTraces(protocol: OtlpProtocol): Pack<ReadableSpan> {
+  return packBy(traceCodec(protocol));
 }
 
-function present(body: Uint8Array | undefined): Uint8Array {
-  if (body === undefined) throw new Error('not serialised');
-  return body;
+export function packLogs(protocol: OtlpProtocol, shape: LogShape): Pack<LogRecord> {
+  return packBy(logCodec(protocol, shape));
+}
+
+function traceCodec(protocol: OtlpProtocol): Codec<ReadableSpan> {
+  return protocol === 'http/json' ? jsonTraces() : protobufTraces();
+}
+
+function logCodec(protocol: OtlpProtocol, shape: LogShape): Codec<LogRecord> {
+  return protocol === 'http/json' ? jsonLogs(shape) : protobufLogs(shape);
+}
+
+function encodeBy<Item>({ pack, request }: Codec<Item>): Encode<Item | Packed> {
+  return (items) => request(items.map((item) => (item instanceof Packed ? item : pack(item))));
+}
+
+function packBy<Item>({ pack }: Codec<Item>): Pack<Item> {
+  return (item) => {
+    try {
+      return pack(item);
+    } catch {
+      return item;
+    }
+  };
 }
 
 /** Encodes what can be encoded: an item that no serializer takes is left out alone. */

@@ -5,6 +5,7 @@ import https from 'node:https';
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import type { OtlpTarget } from '../../src/config/config.ts';
+import { proxyVariables } from '../../src/config/env.ts';
 import { rootContext, runIn } from '../../src/context/context.ts';
 import { suppressed } from '../../src/context/suppression.ts';
 import { VERSION } from '../../src/version.ts';
@@ -35,11 +36,7 @@ function keyOf(origin: string, tls: TlsFiles): string {
 
 function borrowAgent({ url, origin, tls }: Endpoint): { agent: http.Agent; giveBack(): void } {
   const key = keyOf(origin, tls);
-  const secure = url.protocol === 'https:';
-  const shared = agents.get(key) ?? {
-    agent: secure ? new https.Agent({ keepAlive: true, ...tls }) : new http.Agent({ keepAlive: true }),
-    users: 0,
-  };
+  const shared = agents.get(key) ?? { agent: agentFor(url, tls), users: 0 };
   agents.set(key, shared);
   shared.users++;
   return {
@@ -50,6 +47,16 @@ function borrowAgent({ url, origin, tls }: Endpoint): { agent: http.Agent; giveB
       shared.agent.destroy();
     },
   };
+}
+
+/** This machine itself. */
+const loopback = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+
+/** Through the proxy that the environment names, where Node can (22.21, 24.5 and later), but for loopback. */
+function agentFor({ protocol, hostname }: URL, tls: TlsFiles): http.Agent {
+  const proxyEnv = loopback.test(hostname) ? {} : proxyVariables();
+  const options = { keepAlive: true, proxyEnv };
+  return protocol === 'https:' ? new https.Agent({ ...options, ...tls }) : new http.Agent(options);
 }
 
 /** Posts bodies of one content type to one endpoint. */

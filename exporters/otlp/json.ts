@@ -3,30 +3,82 @@
  * infinities, which OTLP's JSON rules forbid; these write decimal strings, hex ids and the three names.
  */
 import type { HrTime } from '@opentelemetry/api';
-import type {
-  DataPoint,
-  ExponentialHistogram,
-  Histogram,
-  MetricData,
-  ResourceMetrics,
-} from '@opentelemetry/sdk-metrics';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
-import type { ReadableLogRecord, ResourceLike, Scope } from './log-record.ts';
+import type { LogRecord } from '../../src/logs/record.ts';
+import {
+  type CollectedMetric,
+  type Collection,
+  type DataPoint,
+  type Exemplar,
+  type ExponentialBuckets,
+  type ExponentialValue,
+  type HistogramValue,
+  pointType,
+} from '../../src/metrics/collected.ts';
+import {
+  type LogShape,
+  logLimits,
+  type ReadableLogRecord,
+  type ResourceLike,
+  type Scope,
+  toReadableLog,
+} from './log-record.ts';
+import { type Codec, logOriginsOf, type OriginForm, originsOf, Packed } from './packed.ts';
 
 type Json = Record<string, unknown>;
 
 /** ExportTraceServiceRequest as UTF-8 JSON. */
-export function tracesJson(spans: readonly ReadableSpan[]): Uint8Array {
-  return bytes({ resourceSpans: grouped(spans, 'scopeSpans', 'spans', span) });
+export function jsonTraces(): Codec<ReadableSpan> {
+  const origins = originsOf(originForm);
+  return {
+    pack(given) {
+      const text = JSON.stringify(span(given));
+      return new Packed(origins(given.resource, given.instrumentationScope), text);
+    },
+    request: (items) => Buffer.from(requestText(items, 'resourceSpans', 'scopeSpans', 'spans')),
+  };
 }
 
 /** ExportLogsServiceRequest as UTF-8 JSON. */
-export function logsJson(records: readonly ReadableLogRecord[]): Uint8Array {
-  return bytes({ resourceLogs: grouped(records, 'scopeLogs', 'logRecords', logRecord) });
+export function jsonLogs(shape: LogShape): Codec<LogRecord> {
+  const limits = logLimits(shape);
+  const origins = logOriginsOf(originForm, shape.resource);
+  return {
+    pack(record) {
+      const text = JSON.stringify(logRecord(toReadableLog(record, shape, limits)));
+      return new Packed(origins(record.logger), text, record.severityNumber);
+    },
+    request: (items) => Buffer.from(logsRequest(items)),
+  };
+}
+
+/** ExportLogsServiceRequest, which is also one line of OTLP's file exporter. */
+export function logsRequest(items: readonly Packed[]): string {
+  return requestText(items, 'resourceLogs', 'scopeLogs', 'logRecords');
+}
+
+/** Members of an object, without its brackets. */
+const originForm: OriginForm = {
+  resource: (given) => membersText({ resource: resourceJson(given), schemaUrl: given.schemaUrl }),
+  scope: (given) => membersText({ scope: scopeJson(given), schemaUrl: given.schemaUrl }),
+};
+
+function membersText(members: Json): string {
+  return JSON.stringify(members).slice(1, -1);
+}
+
+function requestText(items: readonly Packed[], resources: string, scopes: string, members: string): string {
+  const texts = [...Map.groupBy(items, ({ origin }) => origin.resource)].map(([resource, own]) => {
+    const inner = [...Map.groupBy(own, ({ origin }) => origin)].map(
+      ([{ scope }, list]) => `{${scope},"${members}":[${list.map(({ content }) => content).join()}]}`,
+    );
+    return `{${resource},"${scopes}":[${inner.join()}]}`;
+  });
+  return `{"${resources}":[${texts.join()}]}`;
 }
 
 /** ExportMetricsServiceRequest as UTF-8 JSON. */
-export function metricsJson({ resource, scopeMetrics }: ResourceMetrics): Uint8Array {
+export function metricsJson({ resource, scopeMetrics }: Collection<ResourceLike>): Uint8Array {
   const groups = scopeMetrics.map((group) => ({
     scope: scopeJson(group.scope),
     metrics: group.metrics.map(metric),
@@ -37,28 +89,6 @@ export function metricsJson({ resource, scopeMetrics }: ResourceMetrics): Uint8A
 
 function bytes(request: Json): Uint8Array {
   return Buffer.from(JSON.stringify(request));
-}
-
-interface Placed {
-  readonly resource: ResourceLike;
-  readonly instrumentationScope: Scope;
-}
-
-function grouped<T extends Placed>(
-  items: readonly T[],
-  groupsName: string,
-  itemsName: string,
-  write: (item: T) => Json,
-): Json[] {
-  return [...Map.groupBy(items, (item) => item.resource)].map(([resource, own]) => ({
-    resource: resourceJson(resource),
-    [groupsName]: [...Map.groupBy(own, (item) => item.instrumentationScope)].map(([scope, members]) => ({
-      scope: scopeJson(scope),
-      [itemsName]: members.map(write),
-      schemaUrl: scope.schemaUrl,
-    })),
-    schemaUrl: resource.schemaUrl,
-  }));
 }
 
 function resourceJson({ attributes }: ResourceLike): Json {
@@ -125,25 +155,20 @@ function logRecord(record: ReadableLogRecord): Json {
   };
 }
 
-/** sdk-metrics' DataPointType, by number: its enum would bring all of the package along. */
-const histogramType = 0;
-const exponentialType = 1;
-const gaugeType = 2;
-
-function metric(data: MetricData): Json {
+function metric(data: CollectedMetric): Json {
   const { name, description, unit } = data.descriptor;
   return { name, description, unit, ...points(data) };
 }
 
-function points(data: MetricData): Json {
+function points(data: CollectedMetric): Json {
   const aggregationTemporality = data.aggregationTemporality + 1;
-  const type: number = data.dataPointType;
-  if (type === histogramType) {
-    const dataPoints = (data.dataPoints as DataPoint<Histogram>[]).map(histogramPoint);
+  const type = data.dataPointType;
+  if (type === pointType.histogram) {
+    const dataPoints = (data.dataPoints as DataPoint<HistogramValue>[]).map(histogramPoint);
     return { histogram: { dataPoints, aggregationTemporality } };
   }
-  if (type === exponentialType) {
-    const dataPoints = (data.dataPoints as DataPoint<ExponentialHistogram>[]).map(exponentialPoint);
+  if (type === pointType.exponential) {
+    const dataPoints = (data.dataPoints as DataPoint<ExponentialValue>[]).map(exponentialPoint);
     return { exponentialHistogram: { dataPoints, aggregationTemporality } };
   }
   const integer = data.descriptor.valueType === 0;
@@ -151,24 +176,34 @@ function points(data: MetricData): Json {
     ...common(point),
     ...(integer ? { asInt: wide(point.value) } : { asDouble: double(point.value) }),
   }));
-  if (type === gaugeType) return { gauge: { dataPoints } };
-  const { isMonotonic } = data as { isMonotonic?: boolean };
-  return { sum: { dataPoints, aggregationTemporality, isMonotonic } };
+  if (type === pointType.gauge) return { gauge: { dataPoints } };
+  return { sum: { dataPoints, aggregationTemporality, isMonotonic: data.isMonotonic } };
 }
 
-function common({ attributes, startTime, endTime }: DataPoint<unknown>): Json {
+function common({ attributes, startTime, endTime, exemplars }: DataPoint): Json {
   return {
     attributes: keyValues(attributes),
     startTimeUnixNano: nanos(startTime),
     timeUnixNano: nanos(endTime),
+    exemplars: exemplars?.map(exemplarJson),
   };
 }
 
-function summary({ count, sum, min, max }: Histogram | ExponentialHistogram): Json {
+function exemplarJson({ value, timestamp, traceId, spanId, filteredAttributes }: Exemplar): Json {
+  return {
+    filteredAttributes: keyValues(filteredAttributes),
+    timeUnixNano: nanos(timestamp),
+    asDouble: double(value),
+    spanId,
+    traceId,
+  };
+}
+
+function summary({ count, sum, min, max }: HistogramValue | ExponentialValue): Json {
   return { count: wide(count), sum: optional(sum), min: optional(min), max: optional(max) };
 }
 
-function histogramPoint(point: DataPoint<Histogram>): Json {
+function histogramPoint(point: DataPoint<HistogramValue>): Json {
   const { boundaries, counts } = point.value.buckets;
   return {
     ...common(point),
@@ -178,9 +213,9 @@ function histogramPoint(point: DataPoint<Histogram>): Json {
   };
 }
 
-function exponentialPoint(point: DataPoint<ExponentialHistogram>): Json {
+function exponentialPoint(point: DataPoint<ExponentialValue>): Json {
   const { scale, zeroCount, positive, negative } = point.value;
-  const buckets = (side: { offset: number; bucketCounts: number[] }) => ({
+  const buckets = (side: ExponentialBuckets) => ({
     offset: side.offset,
     bucketCounts: side.bucketCounts.map(wide),
   });

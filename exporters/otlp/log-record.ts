@@ -1,5 +1,6 @@
 /** Sonde's log record in the shape that OpenTelemetry's serializers read. */
 import type { AnyValue, Attributes, HrTime, SpanContext } from '@opentelemetry/api';
+import { fingerprintOf } from '../../src/logs/fingerprint.ts';
 import type { LogRecord } from '../../src/logs/record.ts';
 import {
   type SafeObject,
@@ -25,7 +26,7 @@ export interface Scope {
   readonly attributes?: Attributes;
 }
 
-/** As sdk-logs' ReadableLogRecord. */
+/** As sdk-logs' ReadableLogRecord, without what it stands under. */
 export interface ReadableLogRecord {
   readonly hrTime: HrTime;
   readonly hrTimeObserved: HrTime;
@@ -34,47 +35,39 @@ export interface ReadableLogRecord {
   readonly severityNumber: number;
   readonly body: AnyValue;
   readonly eventName?: string;
-  readonly resource: ResourceLike;
-  readonly instrumentationScope: Scope;
   readonly attributes: Attributes;
   readonly droppedAttributesCount: number;
 }
 
-/** What `toReadableLogs` needs to know beside the records. */
+/** What the encoders need to know beside the records. */
 export interface LogShape {
   readonly resource: ResourceLike;
   /** Characters of one value; 64 kB where the configuration names no limit. */
   readonly attributeValueLengthLimit?: number;
   /** Attributes of one record; what exceeds it is counted in `dropped_attributes_count`. */
   readonly attributeCountLimit?: number;
+  /** Whether an error's `error.breadcrumbs` is an attribute. */
+  readonly breadcrumbs?: boolean;
   /** Whether `request_id` is an attribute. */
   readonly requestId?: boolean;
 }
 
-/** One batch. Records of one logger share one scope object, as the serializers group by identity. */
-export function toReadableLogs(records: readonly LogRecord[], shape: LogShape): ReadableLogRecord[] {
-  const scopes = new Map<string, Scope>();
-  const limits = {
-    ...valueLimits,
-    bytes: true,
-    stringLength: Math.min(shape.attributeValueLengthLimit ?? Infinity, valueLimits.stringLength),
-  };
-  return records.map((record) => toReadableLog(record, shape, limits, scopeOf(record.logger, scopes)));
+/** How long and deep a record's values may be. */
+export function logLimits(shape: LogShape): ValueLimits {
+  const stringLength = Math.min(shape.attributeValueLengthLimit ?? Infinity, valueLimits.stringLength);
+  return { ...valueLimits, bytes: true, stringLength };
 }
 
-function scopeOf(name: string, scopes: Map<string, Scope>): Scope {
-  const known = scopes.get(name);
-  if (known !== undefined) return known;
-  const scope = { name: safeText(name) };
-  scopes.set(name, scope);
-  return scope;
+/** Attributes that one record may have. */
+export function attributeLimit(shape: LogShape): number {
+  return shape.attributeCountLimit ?? 128;
 }
 
-function toReadableLog(
+/** Any record, whatever it holds. */
+export function toReadableLog(
   record: LogRecord,
   shape: LogShape,
-  limits: ValueLimits,
-  instrumentationScope: Scope,
+  limits: ValueLimits = logLimits(shape),
 ): ReadableLogRecord {
   const hrTime = hrTimeOf(record.time);
   const attributes: SafeObject = Object.create(null);
@@ -86,16 +79,18 @@ function toReadableLog(
     severityText: record.level,
     severityNumber: record.severityNumber,
     body: toAnyValue(record.message) as AnyValue,
-    eventName: record.eventName === undefined ? undefined : safeText(redactText(String(record.eventName))),
-    resource: shape.resource,
-    instrumentationScope,
+    eventName: eventNameOf(record),
     attributes: attributes as Attributes,
     droppedAttributesCount: dropped,
   };
 }
 
+export function eventNameOf({ eventName }: LogRecord): string | undefined {
+  return eventName === undefined ? undefined : safeText(redactText(String(eventName)));
+}
+
 /** Epoch milliseconds as seconds and nanoseconds; the present where it is no time at all. */
-function hrTimeOf(millis: number): HrTime {
+export function hrTimeOf(millis: number): HrTime {
   const time = Number.isFinite(millis) && millis >= 0 ? millis : Date.now();
   const seconds = Math.floor(time / 1000);
   return [seconds, Math.min(Math.round((time - seconds * 1000) * 1e6), 999_999_999)];
@@ -106,14 +101,27 @@ function spanContextOf({ stamp }: LogRecord): SpanContext | undefined {
   return traceId && spanId ? { traceId, spanId, traceFlags } : undefined;
 }
 
+/** What is said of a record's error. */
+export function errorAttributes(
+  { error, seen, breadcrumbs }: LogRecord,
+  { stringLength }: ValueLimits,
+  shape: LogShape,
+): SafeObject {
+  const attributes = exceptionAttributes(error, stringLength);
+  attributes['error.fingerprint'] = fingerprintOf(error);
+  if (seen === true) attributes['error.seen'] = true;
+  if (shape.breadcrumbs && breadcrumbs !== undefined) attributes['error.breadcrumbs'] = [...breadcrumbs()];
+  return attributes;
+}
+
 /** The ids and the exception go first: the count limit must not cost them. Gives back how many were left out. */
 function fill(into: SafeObject, record: LogRecord, shape: LogShape, limits: ValueLimits): number {
   const { stamp, error } = record;
   if (stamp.correlationId !== undefined) into.correlation_id = safeText(stamp.correlationId);
   if (shape.requestId && stamp.requestId !== undefined) into.request_id = safeText(stamp.requestId);
-  if (error !== undefined) Object.assign(into, exceptionAttributes(error, limits.stringLength));
+  if (error !== undefined) Object.assign(into, errorAttributes(record, limits, shape));
   const fixed = new Set(Object.keys(into));
-  const most = shape.attributeCountLimit ?? 128;
+  const most = attributeLimit(shape);
   let kept = fixed.size;
   let dropped = 0;
   for (const source of [record.fields, record.bound, stamp.attributes]) {

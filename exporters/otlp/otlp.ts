@@ -1,10 +1,11 @@
 /** OTLP, one signal at a time: encode, send once, and say what became of it. */
+import { isDeepStrictEqual } from 'node:util';
 import type { OtlpProtocol, OtlpTarget, Signal } from '../../src/config/config.ts';
 import type { Attempt } from '../../src/delivery/retry.ts';
 import { diagnostics } from '../../src/diagnostics.ts';
 import type { Exporter } from '../../src/exporter.ts';
 import { diagnose } from './diagnosis.ts';
-import { encoded, encodeLogs, encodeMetrics, encodeTraces, type ItemOf } from './encoding.ts';
+import { type Encoded, encoded, encodeLogs, encodeMetrics, encodeTraces, type ItemOf } from './encoding.ts';
 import { type Endpoint, openEndpoint, presentable, secretsOf } from './endpoint.ts';
 import { httpTransport } from './http.ts';
 import type { LogShape } from './log-record.ts';
@@ -22,6 +23,10 @@ export interface OtlpDeps {
 /** An exporter whose answers say all that a next attempt needs to know. */
 export interface OtlpExporter<Item> extends Exporter<Item> {
   export(items: readonly Item[]): Promise<Attempt>;
+  /** Items as a request body, without those that no serializer takes. */
+  pack(items: readonly Item[]): Encoded;
+  /** One attempt for a body that was packed here or by another process, in whichever form. */
+  send(body: Uint8Array, form: 'json' | 'protobuf'): Promise<Attempt>;
 }
 
 /**
@@ -34,32 +39,105 @@ export function otlpExporter<S extends Signal>(
   deps: OtlpDeps,
 ): OtlpExporter<ItemOf[S]> {
   const name = `otlp ${signal} ${target.protocol}`;
-  const endpoint = openEndpoint(target);
-  if (typeof endpoint === 'string') return broken(name, endpoint);
   const encode = encoderOf(signal, target.protocol, deps.logs) as (items: readonly ItemOf[S][]) => Uint8Array;
-  const transport = transportOf(signal, endpoint, target, deps);
-  if (typeof transport === 'string') return broken(name, transport);
-  let last: { items: readonly ItemOf[S][]; body: Uint8Array; unfit: number } | undefined;
+  const opened = openWay(signal, target, deps);
+  if (typeof opened === 'string') return broken(name, opened, encode);
+  let way: Way = opened;
+  const own = formOf(target.protocol);
+  let closed = false;
+
+  /** Certificates are renewed under a running process: what failed with the old ones is tried with the new. */
+  function renew(): void {
+    const files = way.endpoint.tls;
+    if (closed || Object.keys(files).length === 0) return;
+    const endpoint = openEndpoint(target);
+    if (typeof endpoint === 'string' || isDeepStrictEqual(endpoint.tls, files)) return;
+    const renewed = openWay(signal, target, deps);
+    if (typeof renewed === 'string') return;
+    way.close();
+    way = renewed;
+  }
+
+  async function send(body: Uint8Array, form: Form): Promise<Attempt> {
+    const { endpoint, transportFor } = way;
+    const transport = transportFor(form);
+    if (transport === undefined) return unspoken;
+    const reply = await transport.send(body);
+    if (reply.outcome === 'failed') renew();
+    return judged({ signal, target, endpoint, reply }, form);
+  }
+
+  const pack = (items: readonly ItemOf[S][]): Encoded => encoded(encode, items);
+  let last: { items: readonly ItemOf[S][]; packed: Encoded } | undefined;
 
   return {
     name,
+    pack,
+    send,
     async export(items) {
       // The same array again is the next attempt for the same batch.
-      if (last?.items !== items) last = { items, ...encoded(encode, items) };
-      const { body, unfit } = last;
+      if (last?.items !== items) last = { items, packed: pack(items) };
+      const { body, unfit } = last.packed;
       if (unfit > 0) diagnostics.count(`otlp.${signal}.unfit`, unfit);
       if (unfit > 0 && unfit === items.length) return allUnfit;
-      const reply = await transport.send(body);
-      if (reply.outcome !== 'failed') last = undefined;
-      return judged({ signal, target, endpoint, reply }, unfit);
+      const attempt = await send(body, own);
+      if (attempt.outcome !== 'failed') last = undefined;
+      return withUnfit(attempt, unfit);
     },
     async forceFlush() {},
     async shutdown() {
       last = undefined;
-      transport.close();
+      closed = true;
+      way.close();
     },
   };
 }
+
+/** A target with its files read. */
+interface Way {
+  readonly endpoint: Endpoint;
+  /** A spool may hold what was packed before the protocol was changed. */
+  transportFor(form: Form): Transport | undefined;
+  close(): void;
+}
+
+function openWay(signal: Signal, target: OtlpTarget, deps: OtlpDeps): Way | string {
+  const endpoint = openEndpoint(target);
+  if (typeof endpoint === 'string') return endpoint;
+  const transport = transportOf(signal, endpoint, target, deps);
+  if (typeof transport === 'string') return transport;
+  let others: Transport | undefined;
+  return {
+    endpoint,
+    transportFor(form) {
+      if (form === formOf(target.protocol)) return transport;
+      if (target.protocol === 'grpc') return undefined;
+      others ??= httpTransport(endpoint, target, contentTypes[form]);
+      return others;
+    },
+    close() {
+      transport.close();
+      others?.close();
+    },
+  };
+}
+
+type Form = 'json' | 'protobuf';
+
+const contentTypes: Readonly<Record<Form, string>> = {
+  json: 'application/json',
+  protobuf: 'application/x-protobuf',
+};
+
+function formOf(protocol: OtlpProtocol): Form {
+  return protocol === 'http/json' ? 'json' : 'protobuf';
+}
+
+const unspoken: Attempt = {
+  outcome: 'rejected',
+  code: 'form',
+  reason: 'what was packed as JSON by an earlier process cannot be sent by gRPC',
+};
 
 const allUnfit: Attempt = {
   outcome: 'rejected',
@@ -80,8 +158,7 @@ function transportOf(
 ): Transport | string {
   try {
     if (target.protocol === 'grpc') return deps.loadGrpc().grpcTransport(signal, endpoint, target);
-    const json = target.protocol === 'http/json';
-    return httpTransport(endpoint, target, json ? 'application/json' : 'application/x-protobuf');
+    return httpTransport(endpoint, target, contentTypes[formOf(target.protocol)]);
   } catch (error) {
     // A PEM file that is none, or a part that is not there.
     return `${target.protocol} to ${endpoint.origin} cannot be opened (${(error as Error).message})`;
@@ -95,30 +172,39 @@ interface Judged {
   readonly reply: Reply;
 }
 
-function judged(given: Judged, unfit: number): Attempt {
+function judged(given: Judged, form: Form): Attempt {
   const { reply, target } = given;
-  if (reply.outcome === 'ok') return acceptedAttempt(given, unfit);
+  if (reply.outcome === 'ok') return acceptedAttempt(given, form);
   const { outcome, code, retryAfterMillis } = reply;
   return { outcome, code, retryAfterMillis, reason: diagnose(given), unnamed: !target.named };
 }
 
-function acceptedAttempt({ target, endpoint, reply }: Judged, unfit: number): Attempt {
-  const partial = partialSuccessOf(reply.body ?? new Uint8Array(), target.protocol);
+function acceptedAttempt({ target, endpoint, reply }: Judged, form: Form): Attempt {
+  const partial = partialSuccessOf(reply.body ?? new Uint8Array(), form);
   if (partial === undefined) {
     const what = `${endpoint.origin} accepted a batch with an answer that is not OTLP`;
     diagnostics.warnOnce(`otlp.answer.${endpoint.origin}`, 'SONDE_ERR_EXPORT', `${what}; is it a receiver?`);
   }
   const rejected = partial?.rejected ?? 0;
   const words = presentable(partial?.message ?? '', secretsOf(target));
-  if (rejected + unfit > 0) {
-    const reason = rejected > 0 ? `${endpoint.origin} refused a part: "${words}"` : 'not encodable';
-    return { outcome: 'ok', rejectedItems: rejected + unfit, reason };
+  if (rejected > 0) {
+    return {
+      outcome: 'ok',
+      rejectedItems: rejected,
+      reason: `${endpoint.origin} refused a part: "${words}"`,
+    };
   }
   return { outcome: 'ok', note: words ? `${endpoint.origin} says: "${words}"` : undefined };
 }
 
-function partialSuccessOf(body: Uint8Array, protocol: OtlpProtocol): PartialSuccess | undefined {
-  return protocol === 'http/json' ? jsonPartialSuccess(body) : readPartialSuccess(body);
+function withUnfit(attempt: Attempt, unfit: number): Attempt {
+  if (attempt.outcome !== 'ok' || unfit === 0) return attempt;
+  const { rejectedItems = 0, reason = 'not encodable' } = attempt;
+  return { ...attempt, rejectedItems: rejectedItems + unfit, reason };
+}
+
+function partialSuccessOf(body: Uint8Array, form: Form): PartialSuccess | undefined {
+  return form === 'json' ? jsonPartialSuccess(body) : readPartialSuccess(body);
 }
 
 function jsonPartialSuccess(body: Uint8Array): PartialSuccess | undefined {
@@ -133,10 +219,17 @@ function jsonPartialSuccess(body: Uint8Array): PartialSuccess | undefined {
   }
 }
 
-function broken<Item>(name: string, reason: string): OtlpExporter<Item> {
+function broken<Item>(
+  name: string,
+  reason: string,
+  encode: (items: readonly Item[]) => Uint8Array,
+): OtlpExporter<Item> {
+  const refused: Attempt = { outcome: 'rejected', code: 'endpoint', reason };
   return {
     name,
-    export: async () => ({ outcome: 'rejected', code: 'endpoint', reason }),
+    pack: (items) => encoded(encode, items),
+    send: async () => refused,
+    export: async () => refused,
     async forceFlush() {},
     async shutdown() {},
   };

@@ -1,5 +1,6 @@
 /** Kinds that hold several values: lists, headers, resource attributes. */
 import type { Mask } from '../processing/masks.ts';
+import type { PersonalKind } from '../processing/secret-values.ts';
 import type { AttributeValue } from './config.ts';
 import type { Kind, Parsed } from './kinds.ts';
 import { shown } from './shown.ts';
@@ -29,7 +30,8 @@ function sortOut(items: readonly string[], takes: string, rules: ListRules): Par
   };
 }
 
-function list(one: string, takes: string, rules: ListRules): Kind<readonly string[]> {
+/** Several items, each once. */
+export function list(one: string, takes: string, rules: ListRules): Kind<readonly string[]> {
   return {
     takes,
     read(given) {
@@ -181,6 +183,11 @@ export const attributes: Kind<Readonly<Record<string, AttributeValue>>> = {
   parse: parseAttributes,
 };
 
+/** A variable whose whole text is one resource attribute. */
+export function attributeNamed(name: string): Kind<Readonly<Record<string, AttributeValue>>> {
+  return { ...attributes, takes: 'a text', parse: (text) => ({ value: { [name]: text } }) };
+}
+
 /** Regular expressions. A variable's text is one, which may have alternatives. */
 export const patterns: Kind<readonly RegExp[]> = {
   takes: 'a list of regular expressions',
@@ -206,3 +213,8 @@ export const masks: Kind<Readonly<Record<string, Mask>>> = {
   },
   parse: () => ({}),
 };
+
+/** What is personal rather than secret. */
+export const personal: Kind<readonly PersonalKind[]> = someOf(['email', 'phone', 'ip'], []) as Kind<
+  readonly PersonalKind[]
+>;

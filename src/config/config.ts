@@ -1,4 +1,13 @@
 /** The one typed configuration: its shape, what a user may say of it, and its defaults as one literal. */
+import type {
+  FilterOptions,
+  FormatterOptions,
+  HandlerOptions,
+  LoggerOptions,
+  LogsModel,
+} from '../logs/model.ts';
+import type { EventProcessor } from '../logs/processors.ts';
+import type { LogRecord } from '../logs/record.ts';
 import type { Mask } from '../processing/masks.ts';
 import type { PersonalKind } from '../processing/secret-values.ts';
 
@@ -30,11 +39,26 @@ export type SamplerName =
   | 'parentbased_always_on'
   | 'parentbased_always_off'
   | 'parentbased_traceidratio';
-export type LogFormat = 'auto' | 'json' | 'pretty' | 'logfmt';
+/** How a record becomes a line. `auto` is `pretty` on a terminal and `json` otherwise; the last five are presets. */
+export type LogFormat =
+  | ('auto' | 'json' | 'pretty' | 'logfmt')
+  | ('otlp-json' | 'pino' | 'ecs' | 'structlog' | 'django');
+export const logFormats: readonly LogFormat[] = [
+  ...(['auto', 'json', 'pretty', 'logfmt'] as const),
+  ...(['otlp-json', 'pino', 'ecs', 'structlog', 'django'] as const),
+];
+export type ReloadSignal = 'SIGHUP' | 'SIGUSR2';
 export type DiagnosticsLevel = 'debug' | 'info' | 'warn' | 'error' | 'none';
 /** What is done with a record of another logging library: handed on as one of Sonde's, given ids where it is printed. */
 export type BridgeWay = 'send' | 'inject';
-export type BridgeName = 'pino' | 'winston' | 'bunyan' | 'log4js' | 'console' | 'debug' | 'debuglog';
+export type BridgeName =
+  | ('pino' | 'winston' | 'bunyan' | 'log4js' | 'logtape')
+  | ('console' | 'debug' | 'debuglog');
+/** Which requests get an access record. */
+export type AccessLogMode = 'on' | 'off' | 'errors';
+export type AccessLogFormat = 'semconv' | 'kv' | 'json' | 'combined' | 'django';
+/** From what the framework calls its request (Koa and Hono: the context) to the id of its user. */
+export type UserRule = ((request: any) => unknown) | false;
 export type AttributeValue = string | number | boolean | readonly (string | number | boolean)[];
 
 /** Sizes and times of one batch queue (OTEL_BSP_*, OTEL_BLRP_*). Times in milliseconds. */
@@ -60,6 +84,8 @@ export interface Config {
   readonly disabled: boolean;
   /** Told once at start which targets were armed, patched and missed (`SONDE_DEBUG`). */
   readonly debug: boolean;
+  /** On which signal the configuration file is read again; it is also seen to change (`SONDE_RELOAD_SIGNAL`). */
+  readonly reloadSignal?: ReloadSignal;
   readonly diagnostics: {
     /** What of Sonde's own words is written (`OTEL_LOG_LEVEL`). */
     readonly level: DiagnosticsLevel;
@@ -68,6 +94,8 @@ export interface Config {
   readonly surroundings: {
     /** mocha sets no variable and is not noticed. */
     readonly testRunner: boolean;
+    /** Named by `NODE_ENV` or `deployment.environment.name`; unset counts as production. */
+    readonly development: boolean;
     readonly kubernetes: boolean;
   };
   readonly service: {
@@ -76,6 +104,10 @@ export interface Config {
      * the main script; never from cwd.
      */
     readonly name: string;
+    /**
+     * The release: from options, `service.version` in `OTEL_RESOURCE_ATTRIBUTES`, `SENTRY_RELEASE`, that package.json,
+     * or the commit that it is checked out from.
+     */
     readonly version?: string;
     /** A fresh UUID per process unless named. */
     readonly instanceId: string;
@@ -94,6 +126,8 @@ export interface Config {
     readonly propagateTo: readonly string[];
   };
   readonly logs: {
+    /** Nothing is done with log records by `init`: neither console nor file nor OTLP. What `dictConfig` says holds. */
+    readonly off: boolean;
     /** Tree syntax: `info,shop.orders=debug`. */
     readonly level: string;
     readonly format: LogFormat;
@@ -106,6 +140,12 @@ export interface Config {
       /** Files kept beside the one that is written. */
       readonly backups: number;
     };
+    /**
+     * The last 50 records of a trace, told with an error of it. `alerts` keeps them only where alerts are sent, and
+     * tells them there; `on` puts them into JSON lines and OTLP as `error.breadcrumbs`, too, where they repeat what
+     * was sent before.
+     */
+    readonly breadcrumbs: 'off' | 'alerts' | 'on';
     /** Whether `request_id` is a field of every line. */
     readonly requestId: boolean;
     /** Whether resource names are fields of every line. `auto` (on in Kubernetes) is decided before anyone reads it. */
@@ -114,6 +154,14 @@ export interface Config {
     readonly batch: BatchConfig;
     readonly attributeValueLengthLimit: number;
     readonly attributeCountLimit: number;
+    readonly formatters: Readonly<Record<string, FormatterOptions>>;
+    readonly filters: Readonly<Record<string, FilterOptions>>;
+    /** By name; laid over the console and the log file that are there by default. */
+    readonly handlers: Readonly<Record<string, HandlerOptions>>;
+    readonly loggers: Readonly<Record<string, LoggerOptions>>;
+    readonly root: LoggerOptions;
+    /** See every record as a plain object, in this order, before any handler does (A24). None by default. */
+    readonly processors: readonly EventProcessor[];
   };
   readonly bridges: {
     /** What is sent at all: `info`, or a level per library, `info,pino=debug`. Ids are given at every level. */
@@ -135,10 +183,123 @@ export interface Config {
     readonly temporality: 'cumulative' | 'delta' | 'lowmemory';
     readonly histogramAggregation: 'explicit_bucket_histogram' | 'base2_exponential_bucket_histogram';
     readonly exemplarFilter: 'always_on' | 'always_off' | 'trace_based';
+    /** Where `/metrics` is served when `exporters` names `prometheus`. */
+    readonly prometheus: {
+      /** An address that others reach shows the metrics to whoever asks. */
+      readonly host: string;
+      readonly port: number;
+    };
   };
   readonly http: {
     /** Paths without span, metric and access line. A trailing `*` is a prefix; query and trailing slash do not count. */
     readonly ignorePaths: readonly string[];
+    /**
+     * Headers that become attributes of spans; `*` stands for any part of a name. What carries a secret (Authorization,
+     * Cookie, tokens, keys) never does. None by default.
+     */
+    readonly headers: {
+      readonly serverRequest: readonly string[];
+      readonly serverResponse: readonly string[];
+      readonly clientRequest: readonly string[];
+      readonly clientResponse: readonly string[];
+    };
+    /** Whether server spans have the sizes of bodies, in bytes, where `Content-Length` tells them. */
+    readonly bodySizes: boolean;
+    /** Whether each middleware and handler of Express, Koa and Hono has a span of its own. */
+    readonly middlewareSpans: boolean;
+    /** Whether answers tell their trace in `Server-Timing: traceparent`, for pages that measure themselves. */
+    readonly serverTiming: boolean;
+  };
+  /** The port for operators: health, `/metrics`, `/log-levels`, `/status` (`SONDE_ADMIN_PORT`). */
+  readonly admin: {
+    /** None: there is no admin port. 0 takes any free one. */
+    readonly port?: number;
+    /** `127.0.0.1` where nothing is said. Beyond loopback all but health needs the token. */
+    readonly host?: string;
+    /** Wanted as `Authorization: Bearer` for `/log-levels` and `/status`, beyond loopback for `/metrics`, too. */
+    readonly token?: string;
+  };
+  readonly health: {
+    /**
+     * Where probes are answered besides what code mounts: on the admin port, on every HTTP server of the app, or
+     * nowhere at all, not even where code mounts them (`SONDE_HEALTH`).
+     */
+    readonly at: 'admin' | 'app' | 'off';
+    /** `django` adds `/health` in the shape of Django's health views. */
+    readonly shape: 'plain' | 'django';
+  };
+  readonly db: {
+    /** Whether `sonde.db` logs each statement at DEBUG (A49): `auto` in development only. */
+    readonly logQueries: 'auto' | 'on' | 'off';
+    /** A statement that takes longer is told as a finding (`SONDE_SLOW_QUERY_MS`); 0 tells none. */
+    readonly slowQueryMillis: number;
+    /** How often one statement may run for one span until that is told as a finding; 0 never tells. */
+    readonly nPlusOne: number;
+    /**
+     * Who waits longer for a connection of a pool that has none left is told as a finding (`SONDE_POOL_WAIT_MS`); 0 tells
+     * none.
+     */
+    readonly poolWaitMillis: number;
+    /** Whether statements of pg, mysql2 and mysql that are not prepared carry their trace as a comment (sqlcommenter). */
+    readonly comment: 'off' | 'on';
+  };
+  readonly messaging: {
+    /** How the processing of a message stands to its sending: in the same trace, or in one of its own, linked (A31). */
+    readonly relation: 'parent' | 'link';
+    /**
+     * Whether BullMQ's and pg-boss's servers are asked, at each collection, how many jobs wait in the queues that this
+     * process uses: `sonde.queue.depth` (`SONDE_QUEUE_DEPTH`, A58).
+     */
+    readonly depth: boolean;
+  };
+  readonly accessLog: {
+    /** `errors`: only what ended with 4xx, 5xx or not at all (`SONDE_ACCESS_LOG`). */
+    readonly mode: AccessLogMode;
+    /** INFO for all, or ERROR for 5xx and WARN for 4xx (A70). */
+    readonly level: 'info' | 'by-status';
+    /** Names and message of the record: semantic conventions, Python's `method=GET path=/ ...`, Apache's, Django's. */
+    readonly format: AccessLogFormat;
+    /** Paths with span and metric but without access record; written as `http.ignorePaths`. */
+    readonly ignore: readonly string[];
+  };
+  readonly security: {
+    /** Names the app is served under, as Django writes them: `.shop.example` is every name below, too. None: no record. */
+    readonly allowedHosts: readonly string[];
+    /** Whether a request for another host is answered 400 before the app sees it. */
+    readonly rejectHosts: boolean;
+  };
+  /**
+   * The id of a request's user, on its records and its span (A30); `false` for none. By default `req.user.id`. What is
+   * no number and no text of at most 64 characters without `@` is not taken.
+   */
+  readonly user?: UserRule;
+  /**
+   * Who is told of errors, and how (A43): what every handler of kind `alerts` and every `AdminEmailHandler` leaves
+   * open. As soon as a channel is named here, ERROR and above go there, unless such a handler is there already.
+   */
+  readonly alerts: {
+    /** Who gets mails: `ada@example.com` or `Ada <ada@example.com>`. */
+    readonly adminEmails: readonly string[];
+    /** Who sends them (Django's `SERVER_EMAIL`); `root@localhost` where nobody is named. */
+    readonly serverEmail?: string;
+    /** `smtp://user:password@host:587` or `smtps://host`; port 25 of this machine where none is named. */
+    readonly email?: string;
+    /** A Slack or Teams webhook, or any other address that takes JSON. */
+    readonly webhook?: string;
+    /** A folder where each mail becomes a file, in place of a mail server. */
+    readonly file?: string;
+    /** Sends in place of a mail server. */
+    readonly transport?: (subject: string, body: string) => unknown;
+    /** In front of every subject (Django's `EMAIL_SUBJECT_PREFIX`); `[service]` where none is given. */
+    readonly subjectPrefix?: string;
+    /** Addresses and ranges that are `internal IP` in a subject, all others `EXTERNAL IP` (Django's `INTERNAL_IPS`). */
+    readonly internalIps: readonly string[];
+    /** Writes the text, in place of Django's `reporter_class`. What it gives passes redaction. */
+    readonly report?: (record: LogRecord) => { readonly text: string; readonly html?: string };
+    /** Adds the text as HTML. Off by default. */
+    readonly includeHtml: boolean;
+    /** Where a trace is shown: `https://traces.example.com/trace/{trace_id}`. */
+    readonly link?: string;
   };
   readonly privacy: {
     /** Whether secrets are taken out of everything that leaves the process. On by default. */
@@ -160,17 +321,36 @@ export interface Config {
     readonly disabled: readonly string[];
   };
   readonly otlp: { readonly off: boolean } & Readonly<Record<Signal, OtlpTarget>>;
+  /** What waits for OTLP is on disk as well, and outlives the process. Off where no folder is given. */
+  readonly spool: {
+    /** May belong to anybody; Sonde makes a folder of its own in it (`SONDE_SPOOL_DIR`). */
+    readonly dir?: string;
+    /** Bytes on disk of one process; beyond them the oldest traces give way, then logs, errors last. */
+    readonly maxBytes: number;
+  };
+  readonly memory: {
+    /** Bytes of encoded telemetry that wait in memory, all signals together (`SONDE_MEMORY_MAX_BYTES`). */
+    readonly maxBytes: number;
+  };
 }
 
-type Plain = string | number | boolean | undefined | readonly unknown[];
+type Plain = string | number | boolean | undefined | readonly unknown[] | ((...args: any[]) => unknown);
 /** A partial of any depth; lists are replaced whole. */
 export type Partially<T> = { readonly [K in keyof T]?: T[K] extends Plain ? T[K] : Partially<T[K]> };
 
 /** What can be said of a destination; said once for all signals or for one of them. */
 export type OtlpOptions = Partially<Omit<OtlpTarget, 'named'>>;
 
+/** What can be said of log records: plain settings, and what goes where (A4 to A12). */
+export type LogsOptions = Partially<Omit<Config['logs'], keyof LogsModel | 'off'>> & LogsModel;
+
 /** What `init`, `defineConfig` and a configuration file take: any part of the configuration, to any depth. */
-export type Options = Partially<Omit<Config, 'surroundings' | 'otlp'>> & {
+export type Options = Partially<Omit<Config, 'surroundings' | 'otlp' | 'logs'>> & {
+  /**
+   * `false`: nothing is done with log records, but ids still go where other libraries write theirs. A function gets
+   * what would hold without it and gives all that holds instead (A12).
+   */
+  readonly logs?: LogsOptions | false | ((defaults: LogsOptions) => LogsOptions | false);
   readonly otlp?: OtlpOptions & {
     /** Sends nothing by OTLP (`SONDE_OTLP=off`). */
     readonly off?: boolean;
@@ -202,7 +382,7 @@ export const defaults: Config = {
   disabled: false,
   debug: false,
   diagnostics: { level: 'info' },
-  surroundings: { testRunner: false, kubernetes: false },
+  surroundings: { testRunner: false, development: false, kubernetes: false },
   service: { name: 'unknown_service:node', instanceId: 'a fresh UUID' },
   resource: {},
   propagators: ['tracecontext', 'baggage'],
@@ -213,16 +393,24 @@ export const defaults: Config = {
     propagateTo: [],
   },
   logs: {
+    off: false,
     level: 'info',
     format: 'auto',
     console: 'auto',
     file: { maxBytes: 10_485_760, backups: 5 },
+    breadcrumbs: 'alerts',
     requestId: false,
     resource: 'auto',
     exporters: ['otlp'],
     batch: { ...batch, scheduleDelayMillis: 1_000 },
     attributeValueLengthLimit: Number.POSITIVE_INFINITY,
     attributeCountLimit: 128,
+    formatters: {},
+    filters: {},
+    handlers: {},
+    loggers: {},
+    root: {},
+    processors: [],
   },
   bridges: {
     level: 'info',
@@ -230,6 +418,7 @@ export const defaults: Config = {
     winston: ['send', 'inject'],
     bunyan: ['send', 'inject'],
     log4js: ['send', 'inject'],
+    logtape: ['send', 'inject'],
     // People read these lines: they stay as they are, byte for byte.
     console: ['send'],
     debug: ['send'],
@@ -256,9 +445,25 @@ export const defaults: Config = {
     temporality: 'cumulative',
     histogramAggregation: 'explicit_bucket_histogram',
     exemplarFilter: 'trace_based',
+    prometheus: { host: '127.0.0.1', port: 9_464 },
   },
-  http: { ignorePaths: ['/healthz', '/readyz', '/livez', '/health', '/metrics'] },
+  http: {
+    ignorePaths: ['/healthz', '/readyz', '/livez', '/health', '/metrics'],
+    headers: { serverRequest: [], serverResponse: [], clientRequest: [], clientResponse: [] },
+    bodySizes: false,
+    middlewareSpans: false,
+    serverTiming: false,
+  },
+  admin: {},
+  health: { at: 'admin', shape: 'plain' },
+  db: { logQueries: 'auto', slowQueryMillis: 500, nPlusOne: 5, poolWaitMillis: 500, comment: 'off' },
+  security: { allowedHosts: [], rejectHosts: false },
+  messaging: { relation: 'parent', depth: false },
+  accessLog: { mode: 'on', level: 'info', format: 'semconv', ignore: [] },
+  alerts: { adminEmails: [], internalIps: [], includeHtml: false },
   privacy: { redact: true, redactKeys: [], allowKeys: [], personal: [], patterns: [], masks: {} },
   instrumentations: { disabled: [] },
   otlp: { off: false, traces: otlp, metrics: otlp, logs: otlp },
+  spool: { maxBytes: 52_428_800 },
+  memory: { maxBytes: 33_554_432 },
 };

@@ -1,5 +1,5 @@
 /** The few settings that logging needs before there is a `Config`, and where there never will be one. */
-import type { LogFormat } from './config.ts';
+import { type LogFormat, logFormats } from './config.ts';
 import { type Env, environment, isTestRunner } from './env.ts';
 
 export interface EarlyLogs {
@@ -10,8 +10,6 @@ export interface EarlyLogs {
   readonly format: LogFormat;
 }
 
-const formats: readonly LogFormat[] = ['auto', 'json', 'pretty', 'logfmt'];
-
 /** What the environment says about logs. Wrong values are the defaults; `init` is the one to complain. */
 export function earlyLogs(env: Env = environment()): EarlyLogs {
   const wanted = env.SONDE_LOG_FORMAT?.toLowerCase();
@@ -19,7 +17,7 @@ export function earlyLogs(env: Env = environment()): EarlyLogs {
     level: env.SONDE_LOG_LEVEL || env.LOG_LEVEL || 'info',
     print:
       env.SONDE_LOG_CONSOLE?.toLowerCase() !== 'off' && (!isTestRunner(env) || Boolean(env.SONDE_LOG_LEVEL)),
-    format: formats.find((format) => format === wanted) ?? 'auto',
+    format: logFormats.find((format) => format === wanted) ?? 'auto',
   };
 }
 

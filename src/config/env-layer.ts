@@ -5,7 +5,7 @@ import { type Complaint, type Layer, liftService, put } from './layer.ts';
 import { advice } from './nearest.ts';
 import { kindOf } from './schema.ts';
 import { shown } from './shown.ts';
-import { fallback, type Variable, variables } from './variables.ts';
+import { fallbacks, type Variable, variables } from './variables.ts';
 
 interface Reading {
   readonly env: Env;
@@ -49,7 +49,7 @@ function genericVariables(env: Env): Variable[] {
   return found.sort((a, b) => a.paths[0]!.split('.').length - b.paths[0]!.split('.').length);
 }
 
-const silent = new Set([fallback.name, ...readElsewhere, ...variables.map(({ name }) => name)]);
+const silent = new Set([...readElsewhere, ...[...fallbacks, ...variables].map(({ name }) => name)]);
 const known: readonly string[] = [...silent, ...sondeLater, ...declarative, ...withoutEffect];
 
 /** `logs.requestId` as `SONDE_LOGS__REQUEST_ID`. */
@@ -79,7 +79,7 @@ function complainAbout(name: string, text: string): Complaint | undefined {
 /** Everything the environment says, and what is wrong with it. An empty value is as good as none. */
 export function readEnvironment(env: Env): { readonly layer: Layer; readonly complaints: Complaint[] } {
   const reading: Reading = { env, layer: new Map(), complaints: [] };
-  for (const row of [fallback, ...genericVariables(env), ...variables]) readVariable(row, reading);
+  for (const row of [...fallbacks, ...genericVariables(env), ...variables]) readVariable(row, reading);
   for (const [name, value] of Object.entries(env)) {
     const complaint = value?.trim() ? complainAbout(name, value) : undefined;
     if (complaint) reading.complaints.push(complaint);

@@ -7,7 +7,7 @@ export type Env = Readonly<Record<string, string | undefined>>;
 
 /** What Sonde reads. In a cluster each service adds seven variables to each process: thousands, read by nobody here. */
 const ours =
-  /^(?:(?:OTEL|SONDE)_.*|LOG_LEVEL|NODE_ENV|VITEST|JEST_WORKER_ID|NODE_TEST_CONTEXT|KUBERNETES_SERVICE_HOST|NO_COLOR|FORCE_COLOR|TERM|pm_exec_path)$/is;
+  /^(?:(?:OTEL|SONDE)_.*|(?:DJANGO_)?LOG_LEVEL|NODE_ENV|VITEST|JEST_WORKER_ID|NODE_TEST_CONTEXT|KUBERNETES_SERVICE_HOST|NO_COLOR|FORCE_COLOR|TERM|ENVIRONMENT|SENTRY_(?:ENVIRONMENT|RELEASE)|pm_exec_path)$/is;
 
 /**
  * A copy of what concerns Sonde in the process's environment as it is now; names are upper case on Windows, where case
@@ -20,6 +20,17 @@ export function environment(): Env {
   return Object.fromEntries((names as string[]).map((name) => [named(name), process.env[name]]));
 }
 
+/** The command line that the environment adds to Node's. */
+export function nodeOptions(): string {
+  return process.env.NODE_OPTIONS ?? '';
+}
+
+/** What says how to get out of a network, as Node's own `proxyEnv` takes it. */
+export function proxyVariables(): Env {
+  const names = Object.keys(process.env).filter((name) => /^(?:https?|no)_proxy$/i.test(name));
+  return Object.fromEntries(names.map((name) => [name, process.env[name]]));
+}
+
 /** A copy of all of it, for a child process. */
 export function wholeEnvironment(): Env {
   return { ...process.env };
@@ -30,12 +41,13 @@ export function isTestRunner(env: Env): boolean {
   return env.NODE_ENV === 'test' || Boolean(env.VITEST || env.JEST_WORKER_ID || env.NODE_TEST_CONTEXT);
 }
 
-/** `NODE_ENV=development`, unless the resource names another environment. Unset counts as production (A8). */
+/** `NODE_ENV=development`, unless another environment is named. Unset counts as production (A8). */
 export function isDevelopment(env: Env = environment()): boolean {
   const named = /(?:^|,)\s*deployment\.environment\.name=([^,]*)/.exec(
     env.OTEL_RESOURCE_ATTRIBUTES ?? '',
   )?.[1];
-  return /^dev(?:elopment)?$/i.test((named ?? env.NODE_ENV ?? '').trim());
+  const environment = named || env.SENTRY_ENVIRONMENT || env.ENVIRONMENT || env.NODE_ENV;
+  return /^dev(?:elopment)?$/i.test((environment ?? '').trim());
 }
 
 /** Every pod is given the address of its cluster. */

@@ -43,7 +43,8 @@ function parseJson(text: string): unknown {
   }
 }
 
-function loadFile(file: string): unknown {
+/** What the file gives; throws what is wrong with it. */
+export function loadFile(file: string): unknown {
   const ending = extname(file);
   if (!readable.has(ending)) throw new Error('only .ts, .mjs, .cjs, .js and .json are read');
   if (ending === '.json') return parseJson(fs.readFileSync(file, 'utf8'));
@@ -66,16 +67,25 @@ function firstLine(error: unknown): string {
   return message.split('\n', 1)[0]!.trim().replace(/\.$/, '') || 'it threw an error without a message';
 }
 
-/** The layer of a file. A broken file is one complaint and an empty layer; a wrong value is one complaint each. */
-export function readFile(file: string): { readonly layer: Layer; readonly complaints: Complaint[] } {
+/**
+ * The layer of a file. A broken file is one complaint and an empty layer; a wrong value is one complaint each.
+ *
+ * @param answered puts an object in place of what the file gives as a function
+ * @param load what gives the content; loads the file by default
+ */
+export function readFile(
+  file: string,
+  answered: (given: Options) => Options,
+  load: () => unknown = () => loadFile(file),
+): { readonly layer: Layer; readonly complaints: Complaint[] } {
   const complaints: Complaint[] = [];
   const complain = (message: string, path?: string): void => {
     const said = `${file}: ${message}`;
     complaints.push({ level: 'warn', code: 'SONDE_ERR_CONFIG_FILE', message: said, ...(path && { path }) });
   };
   try {
-    const given = loadFile(file);
-    if (isPlain(given)) return { layer: readTree(given, `file ${file}`, complain), complaints };
+    const given = load();
+    if (isPlain(given)) return { layer: readTree(answered(given), `file ${file}`, complain), complaints };
     complain('it does not export an object; nothing of it is used.');
   } catch (error) {
     complain(`${firstLine(error)}; nothing of it is used.`);

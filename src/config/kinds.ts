@@ -2,6 +2,7 @@
 
 import { levelText } from '../logs/levels.ts';
 import { parseLevels } from '../logs/tree.ts';
+import type { UserRule } from './config.ts';
 import { shown } from './shown.ts';
 
 /** A value that was understood; with a note when not all of it was. Without a value the text was wrong. */
@@ -80,6 +81,16 @@ export const limit: Kind<number> = wholeNumber('a whole number, zero or more', 0
 export const millis: Kind<number> = wholeNumber('a whole number of milliseconds, zero or more', 0);
 export const interval: Kind<number> = wholeNumber('a positive whole number of milliseconds', 1);
 
+/** 0 takes any free one. */
+export const port: Kind<number> = scalar(
+  'a port from 0 to 65535',
+  (given) =>
+    Number.isInteger(given) && (given as number) >= 0 && (given as number) <= 65_535
+      ? (given as number)
+      : undefined,
+  (given) => (/^\d+$/.test(given) ? Number(given) : undefined),
+);
+
 export const ratio: Kind<number> = scalar(
   'a number from 0 to 1',
   (given) => (typeof given === 'number' && given >= 0 && given <= 1 ? given : undefined),
@@ -126,6 +137,13 @@ export const levels: Kind<string> = {
       note: `names ${wrong.map((part) => shown(part)).join(', ')}, which is no level; it is left out`,
     };
   },
+};
+
+/** A function, or `false`; a variable can only say `off`. */
+export const userRule: Kind<UserRule> = {
+  takes: 'a function from a request to the id of its user, or false',
+  read: (given) => (given === false || typeof given === 'function' ? (given as UserRule) : undefined),
+  parse: (given) => ({ value: switchWords.get(given.toLowerCase()) === false ? false : undefined }),
 };
 
 /** A URL, or `host:port` for grpc. Which of them is right is known only beside the protocol. */

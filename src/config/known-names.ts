@@ -6,19 +6,8 @@ export const readElsewhere: readonly string[] = ['SONDE_CONFIG', 'SONDE_FORCE', 
 /** Sonde's own names whose feature is not built yet. A row leaves this list when it does something. */
 export const sondeLater: readonly string[] = [
   'SONDE_LOG_RATE',
-  'SONDE_ACCESS_LOG',
-  'SONDE_ALLOWED_HOSTS',
-  'SONDE_SLOW_QUERY_MS',
   'SONDE_PREFER',
   'SONDE_PARTS_FROM',
-  'SONDE_SPOOL_DIR',
-  'SONDE_SPOOL_MAX_BYTES',
-  'SONDE_MEMORY_MAX_BYTES',
-  'SONDE_ADMIN_PORT',
-  'SONDE_ADMIN_HOST',
-  'SONDE_ADMIN_TOKEN',
-  'SONDE_HEALTH',
-  'SONDE_RELOAD_SIGNAL',
   'SONDE_DEV',
 ];
 
@@ -31,8 +20,6 @@ export const withoutEffect: readonly string[] = [
   'OTEL_EXPORTER_ZIPKIN_ENDPOINT',
   'OTEL_EXPORTER_ZIPKIN_TIMEOUT',
   'OTEL_EXPORTER_ZIPKIN_PROTOCOL',
-  'OTEL_EXPORTER_PROMETHEUS_HOST',
-  'OTEL_EXPORTER_PROMETHEUS_PORT',
   'OTEL_EXPORTER_OTLP_SPAN_INSECURE',
   'OTEL_EXPORTER_OTLP_METRIC_INSECURE',
   'OTEL_PROFILES_EXPORTER',

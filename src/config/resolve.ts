@@ -1,10 +1,14 @@
 /** From code, environment, file and defaults to the one configuration, which remembers where each value came from. */
+import { dirname } from 'node:path';
 import { SondeError } from '../errors.ts';
+import { parseLevels } from '../logs/tree.ts';
 import { type Config, defaults, type Options, type OtlpProtocol } from './config.ts';
-import { type Env, environment, isKubernetes, isTestRunner } from './env.ts';
+import { type Env, environment, isDevelopment, isKubernetes, isTestRunner } from './env.ts';
 import { readEnvironment } from './env-layer.ts';
 import { configFile, readFile } from './file.ts';
+import { commitOf } from './git.ts';
 import { type Complaint, type Layer, reachedPaths, type Setting } from './layer.ts';
+import { answeredLogs } from './logs-model.ts';
 import { appPackage, mainScript } from './main-script.ts';
 import { defaultBase, endpointOf, endpointTakes } from './otlp-target.ts';
 import { isKind, kindOf, type SchemaNode, schema, signals } from './schema.ts';
@@ -22,13 +26,15 @@ export interface Resolution {
   /** Frozen to its depth. */
   readonly config: Config;
   readonly problems: readonly Problem[];
+  /** The configuration file, if there is one. */
+  readonly file?: string | undefined;
 }
 
 const sources = new WeakMap<Config, Layer>();
 
-function readOptions(options: unknown): Layer {
+function readOptions(options: Options, without: () => Resolution): Layer {
   try {
-    return readTree(options, 'code', (message, path) => {
+    return readTree(answered(options, without), 'code', (message, path) => {
       throw new SondeError('SONDE_ERR_OPTION', path === undefined ? message : `${message}.`);
     });
   } catch (error) {
@@ -75,16 +81,23 @@ function uniqueId(): string {
   return `${hex(8)}-${hex(4)}-4${hex(3)}-${variant}${hex(3)}-${hex(12)}`;
 }
 
-function settleService(merged: Layer, app: ReturnType<typeof appPackage>): void {
+function settleService(merged: Layer, script: string | undefined, app: ReturnType<typeof appPackage>): void {
   if (isDefault(merged, 'service.instanceId')) {
     settle(merged, 'service.instanceId', uniqueId());
   }
-  if (!app) return;
-  const source = `package.json ${app.file}`;
-  if (isDefault(merged, 'service.name')) settle(merged, 'service.name', app.name, source);
-  if (app.version && isDefault(merged, 'service.version')) {
-    settle(merged, 'service.version', app.version, source);
+  const source = `package.json ${app?.file}`;
+  if (app && isDefault(merged, 'service.name')) settle(merged, 'service.name', app.name, source);
+  if (isDefault(merged, 'service.version')) settleVersion(merged, script, app);
+}
+
+/** Who does not count versions is known by the commit. */
+function settleVersion(merged: Layer, script: string | undefined, app: ReturnType<typeof appPackage>): void {
+  if (app?.version) {
+    settle(merged, 'service.version', app.version, `package.json ${app.file}`);
+    return;
   }
+  const commit = script === undefined ? undefined : commitOf(dirname(app?.file ?? script));
+  if (commit !== undefined) settle(merged, 'service.version', commit, 'git');
 }
 
 /** What must fit beside each other is made to fit; only what somebody asked for is worth a word. */
@@ -136,10 +149,39 @@ function settleEndpoints(merged: Layer, complaints: Complaint[]): void {
   }
 }
 
+/** Who wants nothing done with log records means every way that anybody named. */
+function settleLogs(merged: Layer): void {
+  const off = merged.get('logs.off')!;
+  if (off.value !== true) return;
+  for (const path of merged.keys()) {
+    if (/^logs\.(?:file\.path$|(?:formatters|filters|handlers|loggers|root)\.)/.test(path))
+      merged.delete(path);
+  }
+  settle(merged, 'logs.console', 'off', off.source);
+  settle(merged, 'logs.exporters', [], off.source);
+}
+
+/** A level of the environment is stronger than the one that the file gives the same logger. */
+function settleLevels(merged: Layer): void {
+  const spoken = merged.get('logs.level')!;
+  if (!spoken.source.startsWith('env ')) return;
+  for (const name of parseLevels(spoken.value as string).levels.keys()) {
+    const path = name === '' ? 'logs.root.level' : `logs.loggers.${name}`;
+    const setting = merged.get(path);
+    if (!setting?.source.startsWith('file ')) continue;
+    if (name === '') merged.delete(path);
+    else merged.set(path, { ...setting, value: { ...(setting.value as object), level: undefined } });
+  }
+}
+
 function settleSurroundings(merged: Layer, env: Env): void {
   if (merged.get('logs.resource')!.value === 'auto') {
     const setting = merged.get('logs.resource')!;
     merged.set('logs.resource', { ...setting, value: isKubernetes(env) ? 'on' : 'off' });
+  }
+  // The preset is the whole of Django's look, its access line included.
+  if (merged.get('logs.format')!.value === 'django' && isDefault(merged, 'accessLog.format')) {
+    settle(merged, 'accessLog.format', 'django', merged.get('logs.format')!.source);
   }
   // A test runner's console is a report, and what tests print is about the tests.
   if (isTestRunner(env) && isDefault(merged, 'bridges.console')) {
@@ -177,7 +219,11 @@ function buildConfig(merged: Layer, env: Env): Config {
     const named = merged.get(`otlp.${signal}.named`)!.value;
     return [signal, { ...tree.otlp[signal], named }];
   });
-  const surroundings = { testRunner: isTestRunner(env), kubernetes: isKubernetes(env) };
+  const surroundings = {
+    testRunner: isTestRunner(env),
+    development: isDevelopment(env),
+    kubernetes: isKubernetes(env),
+  };
   const otlp = { off: tree.otlp.off, ...Object.fromEntries(targets) };
   return freeze({ ...tree, surroundings, otlp }) as unknown as Config;
 }
@@ -200,18 +246,51 @@ function sayWhatHolds({ level, code, message, path }: Complaint, merged: Layer):
 /**
  * Lays code over environment over file over defaults. A wrong option throws a `SondeError` with `SONDE_ERR_OPTION`;
  * anything wrong in the environment or the file is a problem to be said, and the next source holds instead.
+ *
+ * @param load gives what the file says now, where it is known already
  */
-export function resolveConfig(options: Options = {}, env: Env = environment()): Resolution {
-  const code = readOptions(options);
-  const app = appPackage(mainScript(env));
+export function resolveConfig(
+  options: Options = {},
+  env: Env = environment(),
+  load?: () => unknown,
+): Resolution {
+  const script = mainScript(env);
+  const app = appPackage(script);
+  const base = { env, script, app, code: new Map() };
   const file = configFile(env, app);
-  const fromFile = file === undefined ? undefined : readFile(file);
+  const answer = (given: Options) => answered(given, () => lay({ ...base, fromFile: nothing }));
+  const fromFile = file === undefined ? nothing : readFile(file, answer, load);
+  const code = readOptions(options, () => lay({ ...base, fromFile }));
+  return { ...lay({ ...base, fromFile, code }), file };
+}
+
+type FromFile = ReturnType<typeof readFile>;
+
+interface Sources {
+  readonly code: Layer;
+  readonly env: Env;
+  readonly script: string | undefined;
+  readonly app: ReturnType<typeof appPackage>;
+  readonly fromFile: FromFile;
+}
+
+const nothing: FromFile = { layer: new Map(), complaints: [] };
+
+/** `logs` may be a function of what would hold without it (A12). */
+function answered(given: Options, without: () => Resolution): Options {
+  if (typeof given?.logs !== 'function') return given;
+  return { ...given, logs: answeredLogs(given.logs, without().config.logs) };
+}
+
+function lay({ code, env, script, app, fromFile }: Sources): Resolution {
   const fromEnv = readEnvironment(env);
-  const complaints = [...(fromFile?.complaints ?? []), ...fromEnv.complaints];
-  const merged = layDown([defaultLayer(), fromFile?.layer ?? new Map(), fromEnv.layer, code], fromEnv.layer);
-  settleService(merged, app);
+  const complaints = [...fromFile.complaints, ...fromEnv.complaints];
+  const merged = layDown([defaultLayer(), fromFile.layer, fromEnv.layer, code], fromEnv.layer);
+  settleService(merged, script, app);
   settleSizes(merged, complaints);
   settleEndpoints(merged, complaints);
+  settleLogs(merged);
+  settleLevels(merged);
   settleSurroundings(merged, env);
   const config = buildConfig(merged, env);
   sources.set(config, merged);

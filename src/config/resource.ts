@@ -1,6 +1,8 @@
 /** Who sends all this: the resource of every signal, by semantic convention. */
+import type { Cluster } from 'node:cluster';
 import os from 'node:os';
 import { basename } from 'node:path';
+import { shared } from '../slot.ts';
 import { VERSION } from '../version.ts';
 import type { AttributeValue, Config } from './config.ts';
 
@@ -33,6 +35,13 @@ function processAttributes(): Record<string, AttributeValue> {
   };
 }
 
+/** Which worker of `node:cluster` this is (A68). Only a process with a channel can be one: others load nothing. */
+function workerAttributes(): Record<string, AttributeValue> {
+  if (!process.connected) return {};
+  const { worker } = process.getBuiltinModule('node:cluster') as unknown as Cluster;
+  return worker === undefined ? {} : { 'worker.id': worker.id };
+}
+
 const telemetryAttributes: Readonly<Record<string, AttributeValue>> = {
   'telemetry.sdk.name': 'opentelemetry',
   'telemetry.sdk.language': 'nodejs',
@@ -49,8 +58,28 @@ const telemetryAttributes: Readonly<Record<string, AttributeValue>> = {
 export function resourceAttributes(config: Config): Record<string, AttributeValue> {
   return {
     ...processAttributes(),
+    ...workerAttributes(),
     ...config.resource,
     ...serviceAttributes(config),
     ...telemetryAttributes,
   };
+}
+
+type Resource = Readonly<Record<string, AttributeValue>>;
+
+const known = shared<{ read: () => Resource; resource: Resource | undefined }>('resource', () => ({
+  read: () => ({}),
+  resource: undefined,
+}));
+
+/** From now on this is the resource of the process, for lines that always tell it (ECS, OTLP). */
+export function announceResource(read: () => Resource): void {
+  known.read = read;
+  known.resource = undefined;
+}
+
+/** The same object until it changes; empty before `init`. */
+export function processResource(): Resource {
+  known.resource ??= known.read();
+  return known.resource;
 }

@@ -1,5 +1,6 @@
 /** Which kind of value each place of the configuration holds; the same for code, file and environment. */
-import type { PersonalKind } from '../processing/secret-values.ts';
+import type { EventProcessor } from '../logs/processors.ts';
+import { callback, mailAddress, mailAddresses, networks, smtpUrl, webhookUrl } from './alert-kinds.ts';
 import {
   attributes,
   headerNames,
@@ -10,9 +11,18 @@ import {
   names,
   paths,
   patterns,
+  personal,
   someOf,
 } from './collections.ts';
-import type { BatchConfig, BridgeWay, Config, OtlpTarget, Signal } from './config.ts';
+import {
+  type BatchConfig,
+  type BridgeWay,
+  type Config,
+  logFormats,
+  type OtlpTarget,
+  type ReloadSignal,
+  type Signal,
+} from './config.ts';
 import {
   endpoint,
   flag,
@@ -22,11 +32,14 @@ import {
   limit,
   millis,
   oneOf,
+  port,
   positive,
   ratio,
   text,
   toggle,
+  userRule,
 } from './kinds.ts';
+import { functions, items, levelName, parts } from './model-kinds.ts';
 
 type SettableTarget = Omit<OtlpTarget, 'named'>;
 
@@ -35,7 +48,8 @@ interface Settings extends Omit<Config, 'surroundings' | 'otlp'> {
   readonly otlp: SettableTarget & { readonly off: boolean } & Readonly<Record<Signal, SettableTarget>>;
 }
 
-type IsLeaf<T> = T extends string | number | boolean | readonly unknown[] ? true : false;
+type Leaf = string | number | boolean | readonly unknown[] | ((...args: any[]) => unknown);
+type IsLeaf<T> = T extends Leaf ? true : false;
 type SchemaOf<T> = {
   readonly [K in keyof T]-?: true extends IsLeaf<NonNullable<T[K]>>
     ? Kind<NonNullable<T[K]>>
@@ -50,12 +64,11 @@ export interface SchemaNode {
 
 export const signals: readonly Signal[] = ['traces', 'metrics', 'logs'];
 
-const laterExporters = ['zipkin', 'prometheus', 'logging', 'otlp/stdout'];
+const laterExporters = ['zipkin', 'logging', 'otlp/stdout'];
 const exporters: Kind<readonly string[]> = someOf(['otlp', 'console'], laterExporters);
+const metricExporters: Kind<readonly string[]> = someOf(['otlp', 'console', 'prometheus'], laterExporters);
 
 const ways = someOf(['send', 'inject'], []) as Kind<readonly BridgeWay[]>;
-
-const personal = someOf(['email', 'phone', 'ip'], []) as Kind<readonly PersonalKind[]>;
 
 const batch: SchemaOf<BatchConfig> = {
   scheduleDelayMillis: millis,
@@ -79,6 +92,9 @@ const target: SchemaOf<SettableTarget> = {
 const tree: SchemaOf<Settings> = {
   disabled: flag,
   debug: toggle,
+  reloadSignal: oneOf<ReloadSignal>(['SIGHUP', 'SIGUSR2'], {
+    aliases: { sighup: 'SIGHUP', hup: 'SIGHUP', sigusr2: 'SIGUSR2', usr2: 'SIGUSR2' },
+  }),
   diagnostics: {
     level: oneOf(['debug', 'info', 'warn', 'error', 'none'], {
       aliases: {
@@ -101,18 +117,24 @@ const tree: SchemaOf<Settings> = {
     propagateTo: hosts,
   },
   logs: {
+    off: flag,
     level: levels,
-    format: oneOf(['auto', 'json', 'pretty', 'logfmt'], {
-      later: ['otlp-json', 'pino', 'ecs', 'structlog', 'django'],
-    }),
+    format: oneOf(logFormats),
     console: oneOf(['auto', 'off']),
     file: { path: text, maxBytes: positive, backups: limit },
+    breadcrumbs: oneOf(['off', 'alerts', 'on'], { aliases: { true: 'on', false: 'off' } }),
     requestId: toggle,
     resource: oneOf(['auto', 'on', 'off'], { aliases: { true: 'on', false: 'off' } }),
     exporters,
     batch,
     attributeValueLengthLimit: limit,
     attributeCountLimit: limit,
+    formatters: parts as Kind<Settings['logs']['formatters']>,
+    filters: parts as Kind<Settings['logs']['filters']>,
+    handlers: parts as Kind<Settings['logs']['handlers']>,
+    loggers: parts as Kind<Settings['logs']['loggers']>,
+    root: { level: levelName, handlers: names, filters: items, propagate: flag },
+    processors: functions as Kind<readonly EventProcessor[]>,
   },
   bridges: {
     level: levels,
@@ -120,6 +142,7 @@ const tree: SchemaOf<Settings> = {
     winston: ways,
     bunyan: ways,
     log4js: ways,
+    logtape: ways,
     console: ways,
     debug: ways,
     debuglog: ways,
@@ -149,18 +172,63 @@ const tree: SchemaOf<Settings> = {
     batch,
   },
   metrics: {
-    exporters,
+    exporters: metricExporters,
+    prometheus: { host: text, port },
     exportIntervalMillis: interval,
     exportTimeoutMillis: millis,
     temporality: oneOf(['cumulative', 'delta', 'lowmemory']),
     histogramAggregation: oneOf(['explicit_bucket_histogram', 'base2_exponential_bucket_histogram']),
     exemplarFilter: oneOf(['always_on', 'always_off', 'trace_based']),
   },
-  http: { ignorePaths: paths },
+  http: {
+    ignorePaths: paths,
+    headers: {
+      serverRequest: headerNames,
+      serverResponse: headerNames,
+      clientRequest: headerNames,
+      clientResponse: headerNames,
+    },
+    bodySizes: toggle,
+    middlewareSpans: toggle,
+    serverTiming: toggle,
+  },
+  admin: { port, host: text, token: { ...text, secret: 'whole' } },
+  health: { at: oneOf(['admin', 'app', 'off']), shape: oneOf(['plain', 'django']) },
+  db: {
+    logQueries: oneOf(['auto', 'on', 'off'], { aliases: { true: 'on', false: 'off' } }),
+    slowQueryMillis: limit,
+    nPlusOne: limit,
+    poolWaitMillis: limit,
+    comment: oneOf(['off', 'on'], { aliases: { true: 'on', false: 'off' } }),
+  },
+  messaging: { relation: oneOf(['parent', 'link']), depth: toggle },
+  accessLog: {
+    mode: oneOf(['on', 'off', 'errors'], { aliases: { true: 'on', false: 'off' } }),
+    level: oneOf(['info', 'by-status']),
+    format: oneOf(['semconv', 'kv', 'json', 'combined', 'django']),
+    ignore: paths,
+  },
+  security: { allowedHosts: hosts, rejectHosts: toggle },
+  user: userRule,
+  alerts: {
+    adminEmails: mailAddresses,
+    serverEmail: mailAddress,
+    email: smtpUrl,
+    webhook: webhookUrl,
+    file: text,
+    transport: callback as never,
+    subjectPrefix: text,
+    internalIps: networks,
+    report: callback as never,
+    includeHtml: toggle,
+    link: text,
+  },
   privacy: { redact: toggle, redactKeys: names, allowKeys: names, personal, patterns, masks },
   instrumentations: { enabled: instrumentations, disabled: instrumentations },
   // What is said for all signals stands before what is said for one, so that the one wins.
   otlp: { off: toggle, ...target, traces: target, metrics: target, logs: target },
+  spool: { dir: text, maxBytes: positive },
+  memory: { maxBytes: positive },
 };
 
 export const schema: SchemaNode = tree as unknown as SchemaNode;

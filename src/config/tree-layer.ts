@@ -44,9 +44,14 @@ function readNode(node: SchemaNode, given: unknown, prefix: string, reading: Rea
   }
 }
 
+/** `logs: false` is short for what has no other name among the options. */
+function spelt(given: unknown): unknown {
+  return isPlain(given) && given.logs === false ? { ...given, logs: { off: true } } : given;
+}
+
 /** The layer of an object in the form of `Options`. */
 export function readTree(given: unknown, source: string, refuse: Refuse): Layer {
   const layer: Layer = new Map();
-  readNode(schema, given, '', { layer, source, refuse });
+  readNode(schema, spelt(given), '', { layer, source, refuse });
   return liftService(layer);
 }

@@ -1,4 +1,5 @@
 /** The table of environment variables: one row per variable, later rows win over earlier ones. */
+import { attributeNamed } from './collections.ts';
 import { type Kind, offSwitch } from './kinds.ts';
 import { signals } from './schema.ts';
 
@@ -24,17 +25,31 @@ const sonde: readonly Variable[] = [
   row('SONDE_LOG_FILE', 'logs.file.path'),
   row('SONDE_LOG_FILE_MAX_BYTES', 'logs.file.maxBytes'),
   row('SONDE_LOG_FILE_BACKUPS', 'logs.file.backups'),
+  row('SONDE_BREADCRUMBS', 'logs.breadcrumbs'),
   row('SONDE_LOG_RESOURCE', 'logs.resource'),
   row('SONDE_CORRELATION_HEADERS', 'correlation.headers'),
   row('SONDE_CORRELATION_ECHO', 'correlation.echo'),
   row('SONDE_PROPAGATE_TO', 'correlation.propagateTo'),
   row('SONDE_IGNORE_PATHS', 'http.ignorePaths'),
+  row('SONDE_SLOW_QUERY_MS', 'db.slowQueryMillis'),
+  row('SONDE_POOL_WAIT_MS', 'db.poolWaitMillis'),
+  row('SONDE_ADMIN_PORT', 'admin.port'),
+  row('SONDE_ADMIN_HOST', 'admin.host'),
+  row('SONDE_ADMIN_TOKEN', 'admin.token'),
+  row('SONDE_HEALTH', 'health.at'),
+  row('SONDE_QUEUE_DEPTH', 'messaging.depth'),
+  row('SONDE_ALLOWED_HOSTS', 'security.allowedHosts'),
+  row('SONDE_ACCESS_LOG', 'accessLog.mode'),
   row('SONDE_REDACT', 'privacy.redact'),
   row('SONDE_REDACT_KEYS', 'privacy.redactKeys'),
   row('SONDE_REDACT_ALLOW', 'privacy.allowKeys'),
   row('SONDE_REDACT_PERSONAL', 'privacy.personal'),
   row('SONDE_REDACT_PATTERN', 'privacy.patterns'),
   { name: 'SONDE_OTLP', paths: ['otlp.off'], kind: offSwitch },
+  row('SONDE_RELOAD_SIGNAL', 'reloadSignal'),
+  row('SONDE_SPOOL_DIR', 'spool.dir'),
+  row('SONDE_SPOOL_MAX_BYTES', 'spool.maxBytes'),
+  row('SONDE_MEMORY_MAX_BYTES', 'memory.maxBytes'),
   row('SONDE_DEBUG', 'debug'),
 ];
 
@@ -85,6 +100,8 @@ const metrics: readonly Variable[] = [
   row('OTEL_METRIC_EXPORT_INTERVAL', 'metrics.exportIntervalMillis'),
   row('OTEL_METRIC_EXPORT_TIMEOUT', 'metrics.exportTimeoutMillis'),
   row('OTEL_METRICS_EXEMPLAR_FILTER', 'metrics.exemplarFilter'),
+  row('OTEL_EXPORTER_PROMETHEUS_HOST', 'metrics.prometheus.host'),
+  row('OTEL_EXPORTER_PROMETHEUS_PORT', 'metrics.prometheus.port'),
   row('OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE', 'metrics.temporality'),
   row('OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION', 'metrics.histogramAggregation'),
 ];
@@ -108,8 +125,13 @@ function otlpRows(infix: string, path: string): Variable[] {
   );
 }
 
-/** Weaker than any other variable: it belongs to everybody. */
-export const fallback: Variable = { name: 'LOG_LEVEL', paths: ['logs.level'], isForeign: true };
+/** Weaker than any other variable, since they belong to everybody. */
+export const fallbacks: readonly Variable[] = [
+  { name: 'LOG_LEVEL', paths: ['logs.level'], isForeign: true },
+  { name: 'ENVIRONMENT', paths: ['resource'], kind: attributeNamed('deployment.environment.name') },
+  { name: 'SENTRY_ENVIRONMENT', paths: ['resource'], kind: attributeNamed('deployment.environment.name') },
+  { name: 'SENTRY_RELEASE', paths: ['resource'], kind: attributeNamed('service.version') },
+];
 
 /** All variables that set something, from weak to strong. */
 export const variables: readonly Variable[] = [

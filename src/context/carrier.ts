@@ -1,4 +1,5 @@
 /** Reads and writes whatever people hang a context on: header objects, `Map`, `Headers`, message properties. */
+import { shared } from '../slot.ts';
 
 interface MapLike {
   get(name: string): unknown;
@@ -52,4 +53,30 @@ export function writeCarrier(carrier: object, name: string, value: string): void
   } catch {
     // A carrier that cannot be written carries nothing; its message goes out all the same.
   }
+}
+
+const kept = shared('carriers', () => new WeakMap<object, object>());
+
+/** Remembers where the context of `message` is, so that `extract(message, fn)` finds it. */
+export function keepCarrier(message: unknown, carrier: unknown): void {
+  if (isObject(message) && isObject(carrier)) kept.set(message, carrier);
+}
+
+/** What holds the context of `message`: what was kept for it, else its headers, else the message itself. */
+export function carrierOf(message: unknown): unknown {
+  if (!isObject(message)) return message;
+  return kept.get(message) ?? headersOf(message) ?? message;
+}
+
+function headersOf(message: object): object | undefined {
+  try {
+    const { headers } = message as { readonly headers?: unknown };
+    return isObject(headers) ? headers : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }

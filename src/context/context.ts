@@ -11,12 +11,15 @@ interface State {
   foreign: boolean;
   /** What everything belongs to that nobody has given a context. */
   ground: Context;
+  /** The innermost context that an exception has just left; see `thrownIn`. */
+  thrownIn: Context | undefined;
 }
 
 const state = shared<State>('context', () => ({
   storage: new AsyncLocalStorage(),
   foreign: false,
   ground: ROOT_CONTEXT,
+  thrownIn: undefined,
 }));
 const { storage } = state;
 
@@ -39,12 +42,42 @@ export function standOn(context: Context): void {
 
 /** Runs `fn` for nobody, unless somebody has already set a context. */
 export function runUnowned<T>(fn: () => T): T {
-  return state.foreign || storage.getStore() !== undefined ? fn() : storage.run(rootContext, fn);
+  return state.foreign || storage.getStore() !== undefined ? fn() : runStored(rootContext, fn);
 }
 
 /** Runs `fn` in `context` and gives back what it returns. */
 export function runIn<T>(context: Context, fn: () => T): T {
-  return state.foreign ? api.with(context, fn) : storage.run(context, fn);
+  return state.foreign ? api.with(context, fn) : runStored(context, fn);
+}
+
+/**
+ * Where the exception comes from that nobody has caught: when the process is told of it, the function that was run in
+ * a context has been left. The active context where none was left by a throw in this very tick.
+ */
+export function thrownIn(): Context {
+  return state.thrownIn ?? activeContext();
+}
+
+/** No `catch`: what is thrown anew would be shown, and grouped, as thrown here. */
+function runStored<T>(context: Context, fn: () => T): T {
+  let isThrowing = true;
+  try {
+    const result = storage.run(context, fn);
+    isThrowing = false;
+    return result;
+  } finally {
+    if (isThrowing) noteThrow(context);
+  }
+}
+
+function noteThrow(context: Context): void {
+  if (state.thrownIn !== undefined) return;
+  state.thrownIn = context;
+  queueMicrotask(forgetThrow);
+}
+
+function forgetThrow(): void {
+  state.thrownIn = undefined;
 }
 
 /**
@@ -71,7 +104,7 @@ export function followForeignContext(): void {
 export const contextManager: ContextManager = {
   active: activeContext,
   with(context, fn, thisArg, ...args) {
-    return storage.run(context, () => fn.apply(thisArg as never, args));
+    return runStored(context, () => fn.apply(thisArg as never, args));
   },
   bind(context, target) {
     return typeof target === 'function' ? (bindTo(context, target as never) as typeof target) : target;

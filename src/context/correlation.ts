@@ -1,6 +1,7 @@
 /** What a unit of work carries beside its span, and the one function that stamps it onto whatever is born there. */
 import { type Context, createContextKey, INVALID_TRACEID, type SpanContext, trace } from '@opentelemetry/api';
 import type { AttributeValue } from '../config/config.ts';
+import type { Activity } from './activity.ts';
 
 export type Attributes = Readonly<Record<string, AttributeValue>>;
 
@@ -16,6 +17,8 @@ export interface Correlation {
   readonly scope?: Scope;
   /** The first span that started in this unit, such as a request's server span: it gets what is bound later, too. */
   entrySpan?: EntrySpan;
+  /** Requests only: what they have done so far. */
+  readonly activity?: Activity;
 }
 
 /** As much of a span as can still be added to. */

@@ -4,7 +4,7 @@ import type { Context, TextMapGetter, TextMapPropagator, TextMapSetter } from '@
 import { type Config, defaults } from '../config/config.ts';
 import { shared } from '../slot.ts';
 import { b3Format, b3MultiFormat } from './b3.ts';
-import { readCarrier, textOf, writeCarrier } from './carrier.ts';
+import { carrierOf, readCarrier, textOf, writeCarrier } from './carrier.ts';
 import { rootContext } from './context.ts';
 import { correlationOf, stampOf, withCorrelation } from './correlation.ts';
 import { createDestinations } from './destinations.ts';
@@ -176,7 +176,10 @@ export function createPropagation(config: PropagationConfig): Propagation {
       if (injectTrace(plan, context, add) && isTrusted(host)) injectPrivate(plan, context, add, addId);
     },
     inject: (carrier, context) => injectMessage(plan, context, carrier),
-    extract: (carrier) => extractUnit(plan, rootContext, (name) => readCarrier(carrier, name)),
+    extract(message) {
+      const carrier = carrierOf(message);
+      return extractUnit(plan, rootContext, (name) => readCarrier(carrier, name));
+    },
   };
 }
 

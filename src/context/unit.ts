@@ -47,6 +47,24 @@ export function addContext(attributes: Readonly<Record<string, unknown>>): void 
   addToEntrySpan(unit, added);
 }
 
+/**
+ * Adds `fields` to the one access record of the current request, and to its span: what it has been about. Unlike
+ * `addContext` it is on no other record. Of two values for one name the last one said holds. The record takes any
+ * value, the span plain ones. Outside a request there is only the span that began the unit, if any. Never throws. (A64)
+ *
+ * @example annotate({ 'cart.items': 3, coupon: 'SPRING' });
+ */
+export function annotate(fields: Readonly<Record<string, unknown>>): void {
+  const correlation = correlationOf(activeContext());
+  if (correlation === undefined || typeof fields !== 'object' || fields === null) {
+    diagnostics.debug('annotate() was called outside a request or without fields; nothing was added.');
+    return;
+  }
+  const unit = unitOf(correlation);
+  if (unit.activity !== undefined) unit.activity.notes = joined(unit.activity.notes, fields);
+  addToEntrySpan(unit, usableAttributes(fields));
+}
+
 /** `fn`, always run in the context that is current now: for callbacks that a library calls from elsewhere. (A26) */
 export function keepContext<F extends (...args: any[]) => unknown>(fn: F): F {
   return typeof fn === 'function' ? bindTo(activeContext(), fn) : fn;
@@ -79,7 +97,10 @@ export function inject<C extends object = Record<string, string>>(carrier: C = {
 
 /**
  * Runs `fn` as a unit of work that continues the context in `carrier`, and gives back what it returns. It starts
- * from the root: nothing of the context around is kept. A carrier that cannot be believed starts a new trace. (A31)
+ * from the root: nothing of the context around is kept. A carrier that cannot be believed starts a new trace. Messages
+ * that were received without a callback (SQS, a NATS iterator, one job of a batch) are carriers themselves. (A31)
+ *
+ * @example for (const message of Messages ?? []) await extract(message, () => handle(message));
  */
 export function extract<T>(carrier: unknown, fn: () => T): T {
   return run(() => runIn(propagation().extract(carrier), fn), fn);
@@ -124,6 +145,15 @@ function unbind(correlation: Correlation, added: Attributes): void {
     scope.bound = Object.fromEntries(
       Object.entries(scope.bound).filter(([name]) => !Object.hasOwn(added, name)),
     );
+  }
+}
+
+/** A Proxy may refuse to be listed. */
+function joined(before: Readonly<Record<string, unknown>> | undefined, fields: object): typeof before {
+  try {
+    return { ...before, ...fields };
+  } catch {
+    return before;
   }
 }
 

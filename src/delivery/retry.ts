@@ -45,7 +45,7 @@ export interface RetryingExporter<Item> extends Exporter<Item> {
   readonly standingBy: boolean;
   /** Whether nobody has answered yet at a place that nobody named: what falls off meanwhile is no loss. */
   readonly unproven: boolean;
-  /** A batch that waits for its next attempt is tried now. Standing by is left as it is. */
+  /** A batch that waits for its next attempt is tried now. Standing by, and a pause that was asked for, stay. */
   nudge(): void;
   /** Whatever waits tries once more at once, and from now on every batch has one attempt. */
   hurry(): void;
@@ -98,7 +98,9 @@ export function retrying<Item>(
       const left = end - performance.now();
       if (result.outcome !== 'failed' || hurried || result.forgotten || left <= 0) return result;
       nudged = new AbortController();
-      const early = AbortSignal.any([haste().signal, nudged.signal]);
+      // Who asks for a pause is not asked again before it is over, unless the process ends.
+      const isAsked = result.retryAfterMillis !== undefined;
+      const early = isAsked ? haste().signal : AbortSignal.any([haste().signal, nudged.signal]);
       await pause(Math.min(left, nextDelay(result.retryAfterMillis, delay)), early);
       delay = Math.min(delay * policy.factor, policy.maxMillis);
     }

@@ -8,7 +8,7 @@ import { levelOf, parseLevel, severity } from './levels.ts';
 import { emit } from './pipeline.ts';
 import type { LogRecord } from './record.ts';
 import { now } from './time.ts';
-import { passes } from './tree.ts';
+import { isWanted } from './tree.ts';
 
 /** What the API hands over; structural, so that every 1.x of it fits. Times are the API's `TimeInput`. */
 export interface ApiLogRecord {
@@ -46,7 +46,7 @@ export const apiLoggerProvider: ApiLoggerProvider = {
         }
       },
       enabled(options) {
-        return passes(logger, options?.severityNumber || severity.INFO);
+        return isWanted(logger, options?.severityNumber || severity.INFO);
       },
     };
   },
@@ -54,7 +54,7 @@ export const apiLoggerProvider: ApiLoggerProvider = {
 
 function send(record: ApiLogRecord, logger: string, scopeVersion: string | undefined): void {
   const severityNumber = record.severityNumber || parseLevel(record.severityText) || severity.INFO;
-  if (passes(logger, severityNumber)) emit(recordOf(record, severityNumber, logger, scopeVersion));
+  if (isWanted(logger, severityNumber)) emit(recordOf(record, severityNumber, logger, scopeVersion));
 }
 
 function recordOf(

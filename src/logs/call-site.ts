@@ -22,7 +22,12 @@ const own: readonly string[] =
 
 /** The nearest caller outside Sonde, packages and Node. To be asked while the logging call is still running. */
 export function callSite(): CallSite {
-  for (const line of stack().split('\n').slice(1)) {
+  return siteIn(stack());
+}
+
+/** The nearest frame of a stack that is outside Sonde, packages and Node. */
+export function siteIn(stack: string): CallSite {
+  for (const line of stack.split('\n').slice(1)) {
     const site = siteOf(line);
     if (site !== undefined && !isForeign(site.pathname)) return site;
   }

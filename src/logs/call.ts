@@ -1,7 +1,8 @@
 /** What a logging call means: every shape in which people hand over a message, fields and an error. */
 import { format } from 'node:util';
 import { diagnostics } from '../diagnostics.ts';
-import { masked, maskOf } from '../processing/redact.ts';
+import { masked } from '../processing/masks.ts';
+import { maskOf } from '../processing/redact.ts';
 import { bigintText, isHuge } from './bigint-text.ts';
 import { describeError, isError } from './error-shape.ts';
 import { jsonText } from './json-value.ts';
@@ -121,8 +122,11 @@ function printed(
   return completed(formatted(message, rest), found, given, bound);
 }
 
-/** `util.format` runs code of the values it prints, so it may throw; and its `%j` writes out whatever there is. */
-function formatted(message: string, values: readonly unknown[]): string {
+/**
+ * A message with its values by printf's rules. `util.format` runs code of the values it prints, so it may throw; and
+ * its `%j` writes out whatever there is.
+ */
+export function formatted(message: string, values: readonly unknown[]): string {
   const printable: unknown[] = [];
   let at = -1;
   const toPlain = (): string =>

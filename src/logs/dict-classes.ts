@@ -1,6 +1,6 @@
 /** Python's class names in a `dictConfig`, and what stands for each here (A10). */
 
-/** What a handler is made of. `mail` and `http` and `memory` may not be there yet. */
+/** What a handler is made of. */
 export type DestinationKind = 'console' | 'file' | 'null' | 'memory' | 'http' | 'mail';
 
 /** Class names without their module; each is understood with and without it. */
@@ -52,7 +52,7 @@ export const handlerNames: readonly string[] = [...handlerClasses.keys()].map((n
   return /^(?:Stream|File|Null)Handler$/.test(name) ? `logging.${name}` : `logging.handlers.${name}`;
 });
 
-export type FormatterKind = 'template' | 'json' | 'server' | 'lines';
+export type FormatterKind = 'template' | 'json' | 'server' | 'structlog';
 
 const formatterClasses: ReadonlyMap<string, FormatterKind> = new Map([
   ['logging.Formatter', 'template'],
@@ -61,7 +61,7 @@ const formatterClasses: ReadonlyMap<string, FormatterKind> = new Map([
   ['pythonjsonlogger.json.JsonFormatter', 'json'],
   ['pythonjsonlogger.orjson.OrjsonFormatter', 'json'],
   ['pythonjsonlogger.msgspec.MsgspecFormatter', 'json'],
-  ['structlog.stdlib.ProcessorFormatter', 'lines'],
+  ['structlog.stdlib.ProcessorFormatter', 'structlog'],
 ]);
 
 export function kindOfFormatter(name: string): FormatterKind | undefined {

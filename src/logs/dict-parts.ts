@@ -1,11 +1,11 @@
 /** Reads the parts of a `dictConfig` that others are made of: names, factories, filters and formatters (A6 to A9). */
 
-import { isDevelopment } from '../config/env.ts';
+import { type LogFormat, logFormats } from '../config/config.ts';
+import { inDevelopment } from '../config/deployment.ts';
 import { advice } from '../config/nearest.ts';
-import { SondeError } from '../errors.ts';
 import { loadModule } from '../load.ts';
 import { filterNames, formatterNames, kindOfFormatter, shortName } from './dict-classes.ts';
-import { type Format, lineFormat } from './format.ts';
+import { type Format, isFormatName } from './format.ts';
 import type { Filter } from './handler.ts';
 import type { LogRecord } from './record.ts';
 import { jsonTemplateFormat, type TemplateOptions, templateFormat } from './template-format.ts';
@@ -18,9 +18,11 @@ export type Part = Readonly<Record<string, unknown>>;
 
 type Callable = (options: unknown) => unknown;
 
-/** The error for a wrong value at a path: `handlers.file.class`. */
-export function wrong(path: string, problem: string, cause?: unknown): SondeError {
-  return new SondeError('SONDE_ERR_OPTION', `dictConfig: ${path} ${problem}`, cause);
+/** A wrong value at a path: `handlers.file.class`. Whoever was given the model says whose path it is. */
+export class WrongPart extends Error {}
+
+export function wrong(path: string, problem: string, cause?: unknown): WrongPart {
+  return new WrongPart(`${path} ${problem}`, cause === undefined ? undefined : { cause });
 }
 
 /** The value as an object. */
@@ -31,8 +33,23 @@ export function partOf(value: unknown, path: string): Part {
 
 /** The members of a section as objects; nothing for a section that is not there. */
 export function sectionOf(dict: Part, name: string): [string, Part][] {
-  const section = dict[name] === undefined ? {} : partOf(dict[name], name);
-  return Object.keys(section).map((key) => [key, partOf(section[key], `${name}.${key}`)]);
+  return membersOf(dict, name).map(([key, value]) => [key, partOf(value, `${name}.${key}`)]);
+}
+
+/** As `sectionOf`, where a member may also be the function that it stands for. */
+export function membersOf(dict: Part, name: string): [string, unknown][] {
+  return dict[name] === undefined ? [] : Object.entries(partOf(dict[name], name));
+}
+
+/** What the part is made by: the first of these keys that it has. */
+export function makerKey(part: Part): '()' | 'use' | 'class' | undefined {
+  return (['()', 'use', 'class'] as const).find((key) => part[key] !== undefined);
+}
+
+/** Refuses the first key that is not known. */
+export function checkKeys(part: Part, known: readonly string[], path: string): void {
+  const unknown = Object.keys(part).find((key) => !known.includes(key));
+  if (unknown !== undefined) throw wrong(`${path}.${unknown}`, `is no option${advice(unknown, known)}`);
 }
 
 /** What is named: a function as it is, a name of the registry, or `./filters.js#SpecialFilter`. */
@@ -56,7 +73,7 @@ function fromModule(name: string, path: string): unknown {
   }
 }
 
-const own = new Set(['()', 'use', 'with', 'class', 'level', 'formatter', 'filters', 'handlers']);
+const own = new Set(['()', 'use', 'with', 'class', 'level', 'formatter', 'filters', 'filter', 'handlers']);
 
 /** What a factory is called with: Python's keywords beside `()`, or `with`. */
 function argumentsOf(part: Part, path: string): Part {
@@ -66,7 +83,7 @@ function argumentsOf(part: Part, path: string): Part {
 
 /** What the factory of a part gives: a class is constructed, a function called. */
 export function made(part: Part, registry: Registry, path: string, known: readonly string[]): unknown {
-  const key = part['()'] !== undefined ? '()' : part.use !== undefined ? 'use' : 'class';
+  const key = makerKey(part) ?? 'class';
   const factory = resolved(part[key], registry, `${path}.${key}`, known);
   const options = argumentsOf(part, path);
   try {
@@ -79,21 +96,33 @@ export function made(part: Part, registry: Registry, path: string, known: readon
 
 /** The name of the factory, where it is one of Python's own that the registry does not replace. */
 export function factoryName(part: Part, registry: Registry): string | undefined {
-  const name = part['()'] ?? part.use ?? part.class;
+  const key = makerKey(part);
+  const name = key === undefined ? undefined : part[key];
   return typeof name === 'string' && !Object.hasOwn(registry, name) ? name : undefined;
 }
 
-/** A filter of section `filters` (A5 to A8). */
-export function filterOf(part: Part, registry: Registry, path: string): Filter {
+/** A filter of section `filters`, or one that stands where it is used (A5 to A8). */
+export function filterOf(given: unknown, registry: Registry, path: string): Filter {
+  if (typeof given === 'function') return given as Filter;
+  const part = partOf(given, path);
+  if (typeof part.filter === 'function' && makerKey(part) === undefined) return asFilter(part, path);
   const name = factoryName(part, registry);
-  const isBare = part['()'] === undefined && part.use === undefined && part.class === undefined;
+  const isBare = makerKey(part) === undefined;
   const short = isBare ? 'Filter' : name === undefined ? undefined : shortName(name);
-  if (short === 'RequireDebugFalse') return () => !isDevelopment();
-  if (short === 'RequireDebugTrue') return () => isDevelopment();
+  if (short === 'RequireDebugFalse') return requireProduction;
+  if (short === 'RequireDebugTrue') return inDevelopment;
   if (short === 'CallbackFilter') return callbackOf(part, registry, path);
   if (short === 'Filter') return subtreeFilter(String(part.name ?? ''));
   return asFilter(made(part, registry, path, filterNames), path);
 }
+
+const requireProduction: Filter = () => !inDevelopment();
+
+/** Filters that need no section (A8). */
+export const builtInFilters: ReadonlyMap<string, Filter> = new Map([
+  ['requireProduction', requireProduction],
+  ['requireDevelopment', () => inDevelopment()],
+]);
 
 function callbackOf(part: Part, registry: Registry, path: string): Filter {
   return resolved(part.callback, registry, `${path}.callback`, []) as unknown as Filter;
@@ -105,20 +134,25 @@ function subtreeFilter(name: string): Filter {
 }
 
 /** A function, or an object with a method `filter`. */
-export function asFilter(value: unknown, path: string): Filter {
+function asFilter(value: unknown, path: string): Filter {
   if (typeof value === 'function') return value as Filter;
   const holder = value as { filter?: Filter } | undefined | null;
   if (typeof holder?.filter === 'function') return (record) => holder.filter!(record);
   throw wrong(path, 'gives neither a function nor an object with a method "filter".');
 }
 
-/** A formatter of section `formatters` (A9). */
-export function formatterOf(part: Part, registry: Registry, path: string): Format {
+/** A formatter of section `formatters` (A9): a function, or the name of a built-in one (`json`, `pino`). */
+export function formatterOf(given: unknown, registry: Registry, path: string): Format | LogFormat {
+  if (typeof given === 'function') return given as Format;
+  const part = partOf(given, path);
   const name = factoryName(part, registry);
-  const isBare = part['()'] === undefined && part.use === undefined && part.class === undefined;
-  const kind = isBare ? 'template' : name === undefined ? undefined : kindOfFormatter(name);
-  if (kind === undefined) return asFormat(made(part, registry, path, formatterNames), path);
-  if (kind === 'lines') return lineFormat('json', false);
+  if (isFormatName(name)) return name;
+  const kind =
+    makerKey(part) === undefined ? 'template' : name === undefined ? undefined : kindOfFormatter(name);
+  if (kind === undefined) {
+    return asFormat(made(part, registry, path, [...formatterNames, ...logFormats]), path);
+  }
+  if (kind === 'structlog') return kind;
   const { fmt, format = fmt ?? (kind === 'server' ? '%(message)s' : undefined) } = part;
   const options = { ...part, format } as TemplateOptions;
   try {

@@ -5,8 +5,9 @@
 import { earlyLogs } from '../config/early.ts';
 import { shared } from '../slot.ts';
 import { type Format, lineFormat } from './format.ts';
+import { spellForFormat } from './levels.ts';
 import { type LineStream, lineStream } from './line-stream.ts';
-import { addPrinter, deliver, emit, setSinks } from './pipeline.ts';
+import { addFollower, addPrinter, deliver, forward, setSinks } from './pipeline.ts';
 import type { LogRecord, Sink } from './record.ts';
 import { parseLevels, passes, setLevels } from './tree.ts';
 
@@ -23,7 +24,7 @@ interface Early {
   silent: boolean;
   /** Wait for `init`, oldest first. */
   held: LogRecord[];
-  /** Were printed with the defaults; a later `init` sends them by its other sinks. */
+  /** Were printed, with the defaults or by a dictConfig; a later `init` sends them by its other sinks. */
   printed: LogRecord[];
   stream?: LineStream;
   format?: Format;
@@ -40,10 +41,13 @@ const early = shared<Early>('logs.early', () => ({
 export function awaitInit(): void {
   if (early.phase !== 'untouched') return;
   early.phase = 'waiting';
-  const { level, print } = earlyLogs();
+  const { level, print, format } = earlyLogs();
   early.silent = !print;
+  spellForFormat(format);
   setLevels(parseLevels(level));
   addPrinter(earlySink);
+  // What a dictConfig leads elsewhere is out already, and still to be sent.
+  addFollower(keep);
   // Not with the first record: one that is said by a listener of `exit` would come too late for that.
   process.once('exit', giveUp);
 }
@@ -63,10 +67,10 @@ export function startSinks(printers: readonly Sink[], senders: readonly Sink[]):
   process.off('exit', giveUp);
   setSinks(printers, senders);
   if (senders.length > 0) replay(printed, (record) => deliver(record, senders));
-  replay(held, emit);
+  replay(held, forward);
 }
 
-function replay(records: readonly LogRecord[], send: (record: LogRecord) => void): void {
+function replay(records: readonly LogRecord[], send: (record: LogRecord) => unknown): void {
   for (const record of records) if (passes(record.logger, record.severityNumber)) send(record);
 }
 

@@ -1,6 +1,7 @@
 /** What was thrown, as plain data without secrets: JavaScript throws anything, and anything may lie, loop or throw again (A33). */
 import { types } from 'node:util';
-import { redactText } from '../processing/redact.ts';
+import { safeValue } from '../processing/limits.ts';
+import { redactStack, redactText } from '../processing/redact.ts';
 import { bigintText } from './bigint-text.ts';
 
 /** One link of what was thrown. */
@@ -18,6 +19,7 @@ export interface ErrorShape {
 
 const longestChain = 10;
 const widestAggregate = 20;
+const longestObject = 1_000;
 
 /** Whether this is an error of any realm. */
 export function isError(value: unknown): value is Error {
@@ -51,19 +53,19 @@ export function headOf(shape: ErrorShape): string {
 
 function describe(thrown: unknown, seen: readonly unknown[]): ErrorShape {
   if (typeof thrown !== 'object' || thrown === null)
-    return { type: kindOf(thrown), message: redactText(text(thrown)) };
+    return { type: kindOfThrown(thrown), message: redactText(text(thrown)) };
   const type = typeOf(thrown);
-  const message = isError(thrown) ? text(read(thrown, 'message') ?? '') : textOfObject(thrown);
-  const code = read(thrown, 'code');
-  const stack = read(thrown, 'stack');
-  const cause = read(thrown, 'cause');
-  const errors = read(thrown, 'errors');
+  const message = isError(thrown) ? text(memberOf(thrown, 'message') ?? '') : textOfObject(thrown);
+  const code = memberOf(thrown, 'code');
+  const stack = memberOf(thrown, 'stack');
+  const cause = memberOf(thrown, 'cause');
+  const errors = memberOf(thrown, 'errors');
   const path = [...seen, thrown];
   return {
     type,
     message: redactText(message),
     code: typeof code === 'string' || typeof code === 'number' ? code : undefined,
-    stack: typeof stack === 'string' ? redactText(stack) : undefined,
+    stack: typeof stack === 'string' ? redactStack(stack) : undefined,
     cause: cause === undefined || cause === null ? undefined : inner(cause, path),
     errors: isError(thrown) && isArray(errors) ? listOf(errors, path) : undefined,
   };
@@ -78,28 +80,51 @@ function inner(thrown: unknown, seen: readonly unknown[]): ErrorShape {
 function listOf(errors: readonly unknown[], seen: readonly unknown[]): ErrorShape[] {
   const first: ErrorShape[] = [];
   const count = Math.min(errors.length, seen.length > 2 ? 1 : widestAggregate);
-  for (let i = 0; i < count; i++) first.push(inner(read(errors, i), seen));
+  for (let i = 0; i < count; i++) first.push(inner(memberOf(errors, i), seen));
   return first;
 }
 
 /** The class is the better name, unless it is the plain one and somebody named the object. */
 function typeOf(thrown: object): string {
-  const { name } = (read(thrown, 'constructor') ?? {}) as { name?: unknown };
-  const own = read(thrown, 'name');
+  const { name } = (memberOf(thrown, 'constructor') ?? {}) as { name?: unknown };
+  const own = memberOf(thrown, 'name');
   const vague = typeof name !== 'string' || name === '' || name === 'Error' || name === 'DOMException';
   if (vague && isError(thrown) && typeof own === 'string' && own !== '') return own;
   return typeof name === 'string' && name !== '' ? name : 'Object';
 }
 
-function kindOf(thrown: unknown): string {
+/** The error and its causes, outermost first; circles end. A thrown text or number is none. */
+export function causesOf(thrown: unknown): object[] {
+  const links: object[] = [];
+  let at = thrown;
+  while (typeof at === 'object' && at !== null && links.length < longestChain && !links.includes(at)) {
+    links.push(at);
+    at = memberOf(at, 'cause');
+  }
+  return links;
+}
+
+/** The class of a thrown object, the kind of anything else: `TypeError`, `string`, `null`. */
+export function kindOfThrown(thrown: unknown): string {
+  if (typeof thrown === 'object' && thrown !== null) return typeOf(thrown);
   return thrown === null ? 'null' : typeof thrown;
 }
 
 function textOfObject(thrown: object): string {
-  const message = read(thrown, 'message');
+  const message = memberOf(thrown, 'message');
   if (typeof message === 'string') return message;
   const said = isArray(thrown) || ArrayBuffer.isView(thrown) ? '[object list]' : text(thrown);
-  return said.startsWith('[object ') ? `a thrown ${typeOf(thrown)}` : said;
+  return said.startsWith('[object ') ? (jsonOf(thrown) ?? `a thrown ${typeOf(thrown)}`) : said;
+}
+
+/** Who throws a plain object says with it what went wrong. */
+function jsonOf(thrown: object): string | undefined {
+  try {
+    const json = JSON.stringify(safeValue(thrown));
+    return json === undefined || json === '{}' ? undefined : json.slice(0, longestObject);
+  } catch {
+    return undefined;
+  }
 }
 
 function text(value: unknown): string {
@@ -118,7 +143,8 @@ function isArray(value: unknown): value is readonly unknown[] {
   }
 }
 
-function read(from: object, key: string | number): unknown {
+/** A member that may be a getter which throws: `undefined` then. */
+export function memberOf(from: object, key: string | number): unknown {
   try {
     return (from as Record<string | number, unknown>)[key];
   } catch {

@@ -17,6 +17,11 @@ export interface Destination {
    * keep the process alive, nor log through the logger that it serves.
    */
   write(record: LogRecord): void;
+  /**
+   * SeverityNumber from which records are made for it even where the logger's level lets none pass; a logger that is
+   * off stays off. Nobody else gets those records.
+   */
+  readonly wantsBelow?: number;
   /** Resolves when everything taken before is out, or given up and counted. Never rejects. */
   flush?(): Promise<void>;
   /** The same without waiting, at `exit` and in a crash: what cannot go out synchronously is counted. */

@@ -7,8 +7,10 @@ import { diagnostics } from '../diagnostics.ts';
 import type { Mask } from '../processing/masks.ts';
 import { maskOf, needsPath, perKey, redactText } from '../processing/redact.ts';
 import { describeError, type ErrorShape, stackText } from './error-shape.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import { errorText, jsonText, maskedText, quote, quoteKey } from './json-value.ts';
 import type { LogRecord } from './record.ts';
+import { releaseWriter } from './release.ts';
 import { isoTime } from './time.ts';
 
 /** A record as text for one line, without its end. Must not throw, must not contain a line break. */
@@ -19,6 +21,8 @@ export interface JsonFormatOptions {
   readonly requestId?: boolean;
   /** Resource names for every line (`service.name`, ...). None by default. */
   readonly resource?: Attributes;
+  /** Whether an error's line has `error.breadcrumbs` (`SONDE_BREADCRUMBS=on`). Off by default. */
+  readonly breadcrumbs?: boolean;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -31,6 +35,9 @@ interface Part {
   /** Whether the mask depends on where the name stands. */
   readonly byPath: boolean;
 }
+
+/** What a name is in the line; `undefined` where its value stands elsewhere. */
+export type OutName = (key: string) => string | undefined;
 
 const fixedNames = [
   'timestamp',
@@ -55,22 +62,45 @@ const mostText = 1_048_576;
  */
 export function jsonFormat(options: JsonFormatOptions = {}): Format {
   const resource = options.resource ?? {};
-  const fixed = new Set([...fixedNames, ...Object.keys(resource)]);
-  if (options.requestId) fixed.add('request_id');
-  const keyPart = partOf((key) => outName(key, fixed));
+  const fixed = [...fixedNames, ...(options.requestId ? ['request_id'] : []), ...Object.keys(resource)];
   const loggerPart = kept((name) => `${quote(name)},"message":`);
   const idsPart = lastIds(options.requestId === true);
-  const resourcePart = membersOf(
-    resource,
-    partOf((key) => key),
-  );
+  const resourcePart = membersWriter(sameName)(resource);
+  const dataPart = dataWriter(reserving(fixed), 'event.name');
+  const releasePart = releaseWriter(resource, membersWriter(sameName));
+
+  return (record) => {
+    const text = `{"timestamp":"${isoTime(record.time)}","level":"${record.level}","logger":${loggerPart(record.logger)}${quote(redactText(record.message))}${idsPart(record.stamp)}${resourcePart}${dataPart(record)}`;
+    return record.error === undefined
+      ? `${text}}`
+      : `${text}${releasePart(record)}${errorPart(record)}${options.breadcrumbs ? trailPart(record) : ''}}`;
+  };
+}
+
+/**
+ * What writes a record's own data, each member with a comma before it: the event's name, bound context attributes,
+ * bound fields, the call's fields; of one name the last. Kept for as long as the same objects return.
+ *
+ * @param eventKey under which name an event's own stands; `undefined` where the line tells it elsewhere
+ */
+export function dataWriter(outName: OutName, eventKey: string | undefined): (record: LogRecord) => string {
+  const keyPart = partOf(outName);
   const boundPart = lastMembers(keyPart);
   const attributesPart = lastMembers(keyPart);
+  /** Events are rarer than lines: their name is one more fixed one. */
+  const eventKeyPart = partOf((key) => (key === eventKey ? `attributes.${key}` : outName(key)));
 
-  function dataPart(record: LogRecord): string {
+  function eventPart({ bound, fields, eventName, stamp }: LogRecord): string {
+    let text = `,"${eventKey}":${quote(redactText(eventName ?? ''))}`;
+    if (stamp.attributes !== undefined) text += membersOf(stamp.attributes, eventKeyPart, bound, fields);
+    if (bound !== undefined) text += membersOf(bound, eventKeyPart, fields);
+    return fields === undefined ? text : text + membersOf(fields, eventKeyPart);
+  }
+
+  return (record) => {
     const { bound, fields } = record;
     const { attributes } = record.stamp;
-    if (record.eventName !== undefined) return eventPart(record);
+    if (record.eventName !== undefined && eventKey !== undefined) return eventPart(record);
     let text = '';
     if (attributes !== undefined) {
       const alone = !sharesName(attributes, bound) && !sharesName(attributes, fields);
@@ -80,34 +110,50 @@ export function jsonFormat(options: JsonFormatOptions = {}): Format {
       text += sharesName(bound, fields) ? membersOf(bound, keyPart, fields) : boundPart(bound);
     }
     return fields === undefined ? text : text + membersOf(fields, keyPart);
-  }
-
-  /** Events are rarer than lines: their name is one more fixed one. */
-  function eventPart({ bound, fields, eventName, stamp }: LogRecord): string {
-    const name = (key: string): Part => (key === 'event.name' ? eventNamePart : keyPart(key));
-    let text = `,"event.name":${quote(redactText(eventName ?? ''))}`;
-    if (stamp.attributes !== undefined) text += membersOf(stamp.attributes, name, bound, fields);
-    if (bound !== undefined) text += membersOf(bound, name, fields);
-    return fields === undefined ? text : text + membersOf(fields, name);
-  }
-
-  return (record) => {
-    const text = `{"timestamp":"${isoTime(record.time)}","level":"${record.level}","logger":${loggerPart(record.logger)}${quote(redactText(record.message))}${idsPart(record.stamp)}${resourcePart}${dataPart(record)}`;
-    return record.error === undefined ? `${text}}` : `${text}${errorPart(describeError(record.error))}}`;
   };
 }
 
+/**
+ * Lets nobody forge a name of the line: one that is `fixed`, or begins with `error.`, is written as
+ * `attributes.<name>`. One to one, so that two names never become one: what already looks moved is moved once more.
+ */
+export function reserving(fixed: Iterable<string>): (key: string) => string {
+  const names = new Set([...fixed, 'attributes.event.name']);
+  const isTaken = (key: string): boolean => {
+    if (names.has(key) || key.startsWith('error.')) return true;
+    return key.startsWith('attributes.') && isTaken(key.slice('attributes.'.length));
+  };
+  return (key) => (isTaken(key) ? `attributes.${key}` : key);
+}
+
+/** What writes fields as members, each with a comma before it and its secrets masked. */
+export function membersWriter(outName: OutName): (fields: Fields) => string {
+  const keyPart = partOf(outName);
+  return (fields) => membersOf(fields, keyPart);
+}
+
+/** Names as they are. */
+export const sameName: OutName = (key) => key;
+
 /** The keys `error.*` of one line; the stack holds those of all causes. */
-function errorPart(shape: ErrorShape): string {
+function errorPart({ error, seen }: LogRecord): string {
+  const shape = describeError(error);
   const stack = stackText(shape);
   let text = `,"error.type":${quote(shape.type)},"error.message":${quote(shape.message)}`;
   if (shape.code !== undefined) text += `,"error.code":${jsonText(shape.code)}`;
+  text += `,"error.fingerprint":"${fingerprintOf(error)}"`;
+  if (seen === true) text += ',"error.seen":true';
   if (stack !== undefined) text += `,"error.stack":${quote(stack)}`;
   if (shape.cause !== undefined) text += `,"error.cause":${errorText(withoutStacks(shape.cause))}`;
   if (shape.errors !== undefined) {
     text += `,"error.errors":[${shape.errors.map((inner) => errorText(withoutStacks(inner))).join(',')}]`;
   }
   return text;
+}
+
+function trailPart({ breadcrumbs }: LogRecord): string {
+  const lines = breadcrumbs?.() ?? [];
+  return lines.length === 0 ? '' : `,"error.breadcrumbs":[${lines.map(quote).join(',')}]`;
 }
 
 function withoutStacks(shape: ErrorShape): ErrorShape {
@@ -119,25 +165,15 @@ function withoutStacks(shape: ErrorShape): ErrorShape {
   };
 }
 
-function partOf(nameOf: (key: string) => string): (key: string) => Part {
-  return perKey((key, mask) => ({
-    text: `,${quoteKey(nameOf(redactText(key)))}:`,
-    mask,
-    byPath: needsPath(key),
-  }));
+function partOf(nameOf: OutName): (key: string) => Part {
+  return perKey((key, mask) => {
+    const name = nameOf(redactText(key));
+    if (name === undefined) return elsewhere;
+    return { text: `,${quoteKey(name)}:`, mask, byPath: needsPath(key) };
+  });
 }
 
-const eventNamePart: Part = { text: ',"attributes.event.name":', mask: undefined, byPath: false };
-
-/** One to one, so that two names never become one: what already looks moved is moved once more. */
-function outName(key: string, fixed: ReadonlySet<string>): string {
-  return isTaken(key, fixed) ? `attributes.${key}` : key;
-}
-
-function isTaken(key: string, fixed: ReadonlySet<string>): boolean {
-  if (fixed.has(key) || key.startsWith('error.') || key === 'attributes.event.name') return true;
-  return key.startsWith('attributes.') && isTaken(key.slice('attributes.'.length), fixed);
-}
+const elsewhere: Part = { text: '', mask: undefined, byPath: false };
 
 /** The members of `fields` but those that a later object names too. */
 function membersOf(fields: Fields, keyPart: (key: string) => Part, a?: Fields, b?: Fields): string {
@@ -148,6 +184,7 @@ function membersOf(fields: Fields, keyPart: (key: string) => Part, a?: Fields, b
       if (left-- <= 0 || text.length > mostText) return cut(text);
       if ((a !== undefined && has(a, key)) || (b !== undefined && has(b, key))) continue;
       const part = keyPart(key);
+      if (part === elsewhere) continue;
       const value = memberText(fields, key, part);
       if (value !== undefined) text += part.text + value;
     }
@@ -222,7 +259,8 @@ function lastIds(requestId: boolean): (stamp: Stamp) => string {
   };
 }
 
-function idsText(stamp: Stamp, requestId: boolean): string {
+/** The ids of a moment as members, each with a comma before it. */
+export function idsText(stamp: Stamp, requestId = false): string {
   let text = '';
   if (stamp.traceId !== undefined) {
     text += `,"trace_id":${quote(stamp.traceId)},"span_id":${quote(stamp.spanId ?? '')}`;

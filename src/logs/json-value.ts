@@ -4,7 +4,8 @@
  */
 
 import type { Mask } from '../processing/masks.ts';
-import { masked, maskOf, needsPath, perKey, redactCard, redactText } from '../processing/redact.ts';
+import { masked } from '../processing/masks.ts';
+import { maskOf, needsPath, perKey, redactCard, redactText } from '../processing/redact.ts';
 import { wellFormed } from '../processing/well-formed.ts';
 import { bigintText } from './bigint-text.ts';
 import { describeError, type ErrorShape, isError } from './error-shape.ts';

@@ -6,22 +6,57 @@ export const severity = { TRACE: 1, DEBUG: 5, INFO: 9, WARN: 13, ERROR: 17, FATA
 
 export type LevelName = keyof typeof severity;
 
-/** As Python spells the levels it has (A1). */
-const pythonWords: Partial<Record<LevelName, LevelWord>> = { WARN: 'WARNING', FATAL: 'CRITICAL' };
-
 /** A level as it is written in lines and in OTLP's SeverityText. */
-export type LevelWord = LevelName | 'WARNING' | 'CRITICAL';
+export type LevelWord = UpperWord | Lowercase<UpperWord>;
 
-const spelling = shared<{ python: boolean }>('logs.spelling', () => ({ python: false }));
+type UpperWord = LevelName | 'WARNING' | 'CRITICAL';
+type Words = Readonly<Record<LevelName, LevelWord>>;
 
-/** From now on WARN is written `WARNING` and FATAL `CRITICAL`, or no longer: one spelling per process. */
-export function spellAsPython(on: boolean): void {
-  spelling.python = on;
+const pythonWords: Words = {
+  ...{ TRACE: 'TRACE', DEBUG: 'DEBUG', INFO: 'INFO' },
+  ...{ WARN: 'WARNING', ERROR: 'ERROR', FATAL: 'CRITICAL' },
+};
+const structlogWords: Words = {
+  ...{ TRACE: 'trace', DEBUG: 'debug', INFO: 'info' },
+  ...{ WARN: 'warning', ERROR: 'error', FATAL: 'critical' },
+};
+
+/** What of the process wants words of its own. structlog's win: lower case is what its readers search for. */
+interface Spelling {
+  format: string;
+  dict: string | undefined;
+  words: Words | undefined;
 }
 
-/** The word of the process for a level, where it is not the level's own name. */
-export function otherWord(level: LevelWord): LevelWord | undefined {
-  return spelling.python ? pythonWords[level as LevelName] : undefined;
+const spelling = shared<Spelling>('logs.spelling', () => ({ format: '', dict: undefined, words: undefined }));
+
+/** From now on levels are written as this format writes them: one spelling per process. */
+export function spellForFormat(format: string): void {
+  spelling.format = format;
+  respell();
+}
+
+/** The same for a `dictConfig` with these formatters, which is Python's anyway; `undefined` when there is none. */
+export function spellForDict(formats: readonly string[] | undefined): void {
+  spelling.dict = formats === undefined ? undefined : formats.includes('structlog') ? 'structlog' : 'django';
+  respell();
+}
+
+function respell(): void {
+  const wanted = [spelling.format, spelling.dict];
+  const python = wanted.includes('django') ? pythonWords : undefined;
+  spelling.words = wanted.includes('structlog') ? structlogWords : python;
+}
+
+/** The word of the process for a record's level, where it is not the one that it has. */
+export function otherWord(level: LevelWord, severityNumber: number): LevelWord | undefined {
+  const word = spelling.words?.[levelOf(severityNumber)];
+  return word === level ? undefined : word;
+}
+
+/** structlog's word for a severity, whatever the process speaks. */
+export function structlogWord(severityNumber: number): LevelWord {
+  return structlogWords[levelOf(severityNumber)];
 }
 
 /** A level as people write it; `off` lets nothing pass. Any case is understood at run time. */

@@ -1,6 +1,7 @@
 /** A record as `key=value` words: the names and order of the JSON line. */
 import { redactText } from '../processing/redact.ts';
 import { describeError, stackText } from './error-shape.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import { mergedFields, plainText, visible } from './pretty-format.ts';
 import type { LogRecord } from './record.ts';
 import { isoTime } from './time.ts';
@@ -31,6 +32,8 @@ function fixedFields(record: LogRecord): Record<string, unknown> {
     'event.name': record.eventName,
     'error.type': shape?.type,
     'error.message': shape?.message,
+    'error.fingerprint': error === undefined ? undefined : fingerprintOf(error),
+    'error.seen': record.seen,
     'error.stack': shape === undefined ? undefined : stackText(shape),
   };
 }

@@ -100,7 +100,7 @@ class SondeLogger implements Logger {
   }
 
   get level(): Level | 'off' {
-    return levelText(this.#node.threshold);
+    return levelText(this.#node.inForce);
   }
 
   set level(level: Level | 'off') {

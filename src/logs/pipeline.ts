@@ -4,11 +4,13 @@
  */
 import { diagnostics } from '../diagnostics.ts';
 import { shared } from '../slot.ts';
+import { keepsBreadcrumbs, withTrail } from './breadcrumbs.ts';
 import { jsonFormat } from './json-format.ts';
 import { otherWord, severity } from './levels.ts';
 import { lineStream } from './line-stream.ts';
 import type { LogRecord, Sink } from './record.ts';
 import { filtered, routeOf } from './route.ts';
+import { isTold, noteTold, tells } from './sightings.ts';
 import { type LoggerNode, routedNode } from './tree.ts';
 
 /** Looks at a record and gives it back, changed in a copy, or `undefined` to drop it. */
@@ -20,8 +22,12 @@ interface Pipeline {
   sinks: readonly Sink[];
   /** Those of the sinks that stand beside the tree: they take what its handlers take (OTLP). */
   senders: readonly Sink[];
+  /** See each new record once, whatever way it goes: tests. */
+  watchers: readonly Sink[];
   depth: number;
 }
+
+const nobody: readonly Sink[] = [];
 
 /** A value that logs while it is being logged must come to an end. */
 const deepest = 8;
@@ -29,33 +35,57 @@ const pipeline = shared<Pipeline>('logs.pipeline', () => ({
   processors: [],
   sinks: [],
   senders: [],
+  watchers: [],
   depth: 0,
 }));
 
-/** Sends one record on its way. */
+/** Sends a record on its way that is new: an error that was told before is marked as such (A70). */
 export function emit(record: LogRecord): void {
-  const word = otherWord(record.level);
+  const { watchers } = pipeline;
+  if (!tells(record)) {
+    forward(record, watchers);
+    return;
+  }
+  const { error, stamp, time } = record;
+  if (isTold(error, stamp.traceId, time)) {
+    // Nobody else has it yet, and a copy costs as much as half of its line.
+    (record as { seen?: boolean }).seen = true;
+    forward(record, watchers);
+  } else if (forward(record, watchers)) noteTold(error, stamp.traceId, time);
+}
+
+/** Sends a record on its way that is as it should be. Gives back whether the filters let it pass. */
+export function forward(record: LogRecord, watchers: readonly Sink[] = nobody): boolean {
+  const word = otherWord(record.level, record.severityNumber);
   const node = routedNode(record.logger);
-  deliver(word === undefined ? record : { ...record, level: word }, pipeline.sinks, node);
+  return deliver(word === undefined ? record : { ...record, level: word }, pipeline.sinks, node, watchers);
 }
 
 /**
- * As `emit`, to these sinks only, or by the way of a node. A record that none of them would take is printed on stderr
+ * As `forward`, to these sinks only, or by the way of a node. A record that none of them would take is printed on stderr
  * (A17).
  */
-export function deliver(record: LogRecord, sinks: readonly Sink[], node?: LoggerNode): void {
+export function deliver(
+  record: LogRecord,
+  sinks: readonly Sink[],
+  node?: LoggerNode,
+  watchers: readonly Sink[] = nobody,
+): boolean {
   if (pipeline.depth >= deepest) {
     diagnostics.count('logs.dropped.recursion');
-    return;
+    return false;
   }
   pipeline.depth++;
   try {
     const passed = node === undefined ? record : filtered(record, node.settings.filters);
-    if (passed === undefined) return;
+    if (passed === undefined) return false;
     const processed = pipeline.processors.length === 0 ? passed : processedOf(passed);
-    if (processed === undefined) return;
-    if (node === undefined) hand(processed, sinks);
-    else handByRoute(processed, node);
+    if (processed === undefined) return false;
+    const complete = keepsBreadcrumbs() ? withTrail(processed) : processed;
+    for (const watcher of watchers) sendTo(watcher, complete);
+    if (node === undefined) hand(complete, sinks);
+    else handByRoute(complete, node);
+    return true;
   } finally {
     pipeline.depth--;
   }
@@ -79,11 +109,29 @@ export function setSinks(printers: readonly Sink[], senders: readonly Sink[] = [
   return before;
 }
 
+/** Replaces what stands for the root's handlers, and leaves the senders as they are. */
+export function setPrinters(printers: readonly Sink[]): void {
+  setSinks(printers, pipeline.senders);
+}
+
 /** Adds a sink behind the others and beside the tree, unless it is there already. */
 export function addSink(sink: Sink): void {
   if (pipeline.sinks.includes(sink)) return;
   pipeline.sinks = [...pipeline.sinks, sink];
   pipeline.senders = [...pipeline.senders, sink];
+}
+
+/** Adds a sink that takes what the handlers of the tree take, and nothing that goes straight to all sinks. */
+export function addFollower(sink: Sink): void {
+  pipeline.senders = [...pipeline.senders, sink];
+}
+
+/** Lets a sink see each new record, whatever way it goes and whoever replaces the sinks, until it is removed. */
+export function addWatcher(watcher: Sink): () => void {
+  pipeline.watchers = [...pipeline.watchers, watcher];
+  return () => {
+    pipeline.watchers = pipeline.watchers.filter((other) => other !== watcher);
+  };
 }
 
 /** Adds a sink to those that stand for the root's handlers as long as it has none of its own. */
@@ -119,24 +167,34 @@ function hand(record: LogRecord, sinks: readonly Sink[]): void {
 /** Python's rules: each handler on the way by its own level and filters, wherever the level was set (A2, A4). */
 function handByRoute(record: LogRecord, node: LoggerNode): void {
   const { handlers, defaults, reached } = routeOf(node);
+  const isDetail = record.severityNumber < node.inForce && node.threshold < node.inForce;
   let failed = false;
-  let taken = false;
+  let takers = 0;
   for (const handler of handlers) {
     if (record.severityNumber < handler.level) continue;
+    if (isDetail && handler.destination.wantsBelow === undefined) continue;
     const passed = filtered(record, handler.filters);
     if (passed === undefined) continue;
     try {
-      handler.destination.write(passed);
-      taken = true;
+      const answer: unknown = handler.destination.write(passed);
+      takers++;
+      // An asynchronous one of the app's own says only later that it has failed.
+      if (answer instanceof Promise) {
+        answer.catch((error: unknown) => {
+          sinkFailed(error);
+          if (--takers === 0 && !record.printed) lastResort(record);
+        });
+      }
     } catch (error) {
       failed = true;
       sinkFailed(error);
     }
   }
+  if (isDetail) return;
   if (defaults) hand(record, pipeline.sinks);
   else if (reached) for (const sink of pipeline.senders) sendTo(sink, record);
   const unheard = handlers.length === 0 && !defaults && record.severityNumber >= severity.WARN;
-  if (((failed && !taken) || unheard) && !record.printed) lastResort(record);
+  if (((failed && takers === 0) || unheard) && !record.printed) lastResort(record);
 }
 
 function sendTo(sink: Sink, record: LogRecord): boolean {

@@ -1,6 +1,7 @@
 /** A record for a person at a terminal: `10:30:00.123 INFO  shop.orders  order created  orderId=1042  trace=1234abcd`. */
 
-import { masked as maskedValue, maskOf, redactText } from '../processing/redact.ts';
+import { masked as maskedValue } from '../processing/masks.ts';
+import { maskOf, redactText } from '../processing/redact.ts';
 import { wellFormed } from '../processing/well-formed.ts';
 import { describeError, type ErrorShape, headOf } from './error-shape.ts';
 import { jsonText } from './json-value.ts';
@@ -11,7 +12,7 @@ type Fields = Readonly<Record<string, unknown>>;
 type Paint = (code: number, text: string) => string;
 
 /** ANSI colours: grey, cyan, green, yellow, red, magenta. */
-const levelColor: Record<LevelWord, number> = {
+const levelColor: Record<Uppercase<LevelWord>, number> = {
   TRACE: 90,
   DEBUG: 36,
   INFO: 32,
@@ -32,7 +33,8 @@ export function prettyFormat(options: { readonly colors: boolean }): (record: Lo
   const paint: Paint = options.colors ? (code, text) => `\u001b[${code}m${text}\u001b[0m` : (_, text) => text;
   return (record) => {
     const head = [
-      paint(dim, localTime(record.time)) + paint(levelColor[record.level], ` ${record.level.padEnd(5)}`),
+      paint(dim, localTime(record.time)) +
+        paint(levelColor[record.level.toUpperCase() as Uppercase<LevelWord>], ` ${record.level.padEnd(5)}`),
       paint(dim, visible(record.logger)),
       paint(bold, visible(redactText(record.message))),
       ...fieldTexts(record, paint),
@@ -75,8 +77,13 @@ function fieldTexts(record: LogRecord, paint: Paint): string[] {
   });
 }
 
+/** Where a record's attributes are. */
+interface FieldSources extends Pick<LogRecord, 'fields' | 'bound'> {
+  readonly stamp: Partial<Pick<LogRecord['stamp'], 'attributes'>>;
+}
+
 /** The attributes of a record as one object: the call's fields win over bound ones, those over the context's. */
-export function mergedFields(record: LogRecord): Fields {
+export function mergedFields(record: FieldSources): Fields {
   const merged: Record<string, unknown> = Object.create(null);
   for (const source of [record.stamp.attributes, record.bound, record.fields]) copyInto(merged, source);
   return merged;

@@ -1,6 +1,6 @@
 /** What a format may name: Python's attributes of a log record, Sonde's ids, and every field (A9). */
 import path from 'node:path';
-import { threadId } from 'node:worker_threads';
+import { threads } from '../threads.ts';
 import { type CallSite, callSite } from './call-site.ts';
 import { describeError, stackText } from './error-shape.ts';
 import { mergedFields } from './pretty-format.ts';
@@ -66,8 +66,8 @@ const tokens: Readonly<Record<string, Token>> = {
   request_id: ({ stamp }) => stamp.requestId ?? missing,
   span_id: ({ stamp }) => stamp.spanId ?? missing,
   taskName: () => undefined,
-  thread: () => threadId,
-  threadName: () => (threadId === 0 ? 'MainThread' : `worker-${threadId}`),
+  thread: () => threadId(),
+  threadName: () => (threadId() === 0 ? 'MainThread' : `worker-${threadId()}`),
   trace_flags: ({ stamp }) => `0${stamp.traceFlags & 1}`,
   trace_id: ({ stamp }) => stamp.traceId ?? missing,
 };
@@ -95,4 +95,8 @@ function fieldOf(record: LogRecord, name: string): unknown {
   const { fields, bound, stamp } = record;
   if (fields === undefined && bound === undefined && stamp.attributes === undefined) return undefined;
   return mergedFields(record)[name];
+}
+
+function threadId(): number {
+  return threads()?.threadId ?? 0;
 }

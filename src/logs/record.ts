@@ -1,6 +1,7 @@
 /** A log record: made once, stamped at birth, then only read. */
 import type { Context } from '@opentelemetry/api';
 import type { Stamp } from '../context/correlation.ts';
+import type { Breadcrumbs } from './breadcrumbs.ts';
 import type { LevelWord } from './levels.ts';
 
 /**
@@ -23,6 +24,13 @@ export interface LogRecord {
   readonly fields?: Readonly<Record<string, unknown>>;
   /** What was thrown, as given: usually an Error, but JavaScript throws anything. */
   readonly error?: unknown;
+  /**
+   * An earlier record of this work has told the error already (A70). It is written as `error.seen`; who counts errors
+   * or sends alerts leaves this record out.
+   */
+  readonly seen?: boolean;
+  /** What was logged in its trace before; only of ERROR and above, and only while breadcrumbs are kept (A61). */
+  readonly breadcrumbs?: Breadcrumbs;
   /** Fields bound by `with()`; the call's own fields win over them. */
   readonly bound?: Readonly<Record<string, unknown>>;
   readonly stamp: Stamp;
@@ -35,6 +43,8 @@ export interface LogRecord {
    * so that nobody reads it twice; every other destination takes it.
    */
   readonly printed?: boolean;
+  /** What a processor has rendered: the line of every printer that has no format of its own. Without secrets. */
+  readonly line?: string;
   /** The context the record was born in, for processors that want more than the stamp. */
   readonly context: Context;
 }

@@ -2,7 +2,7 @@
 import { diagnostics } from '../diagnostics.ts';
 import type { Destination, Filter, Handler } from './handler.ts';
 import type { LogRecord } from './record.ts';
-import type { LoggerNode, NodeSettings } from './tree.ts';
+import { type LoggerNode, type NodeSettings, standsApart } from './tree.ts';
 
 /** Takes records and does nothing: silence that is meant (A18). Known by being this very object. */
 export const nullDestination: Destination = { write: () => undefined };
@@ -30,8 +30,11 @@ export function routeOf(node: LoggerNode): Route {
   for (let at: LoggerNode | undefined = node; at !== undefined; at = at.parent) {
     path.push(at.settings);
     handlers.push(...(at.settings.handlers ?? []));
+    const isApart = at.settings.propagate === undefined && standsApart(at.name);
+    const isLast = isApart || at.parent === undefined;
     if (at.settings.propagate === false) break;
-    defaults = at.parent === undefined && at.settings.handlers === undefined && handlers.length === 0;
+    defaults = isLast && at.settings.handlers === undefined && handlers.length === 0;
+    if (isApart) break;
   }
   const reached = defaults || handlers.some((handler) => handler.destination !== nullDestination);
   const route = { handlers, defaults, reached };

@@ -27,7 +27,11 @@ export interface LoggerNode {
   readonly parent: LoggerNode | undefined;
   /** What was set for this very name; `undefined` follows the parent. */
   level: number | undefined;
-  /** The level in force: what lies below it is not even looked at. Kept right by `setLevel`. */
+  /** The level in force. Kept right by `setLevel`, as is all that follows. */
+  inForce: number;
+  /** From where a handler on the way wants to see records, even below the level in force; `OFF` where none does. */
+  wanted: number;
+  /** What lies below it is not even looked at: the lower of the two. */
   threshold: number;
   settings: NodeSettings;
   /** Whether records of this name go another way than straight to all sinks. Kept right by `configureNodes`. */
@@ -52,7 +56,7 @@ interface Tree {
 const tree = shared<Tree>('logs.tree', () => ({
   root: {
     ...{ name: '', children: [], parent: undefined, settings: {}, routed: false },
-    ...{ level: severity.INFO, threshold: severity.INFO },
+    ...{ level: severity.INFO, inForce: severity.INFO, wanted: OFF, threshold: severity.INFO },
   },
   nodes: new Map(),
   routed: false,
@@ -69,6 +73,14 @@ const aliases: ReadonlyMap<string, string> = new Map([
   ['django.db.backends.schema', 'sonde.db.schema'],
   ['django.security', 'sonde.security'],
 ]);
+
+/** They have their own place and do not go on to the root's handlers, unless a configuration says so (A47, A53). */
+export const namesApart: readonly string[] = ['access', 'sonde.server'];
+
+/** Whether records of a name stay with its own handlers where nobody has said anything about it. */
+export function standsApart(name: string): boolean {
+  return namesApart.includes(name);
+}
 
 /** The name of the node behind a name: `sonde.security.csrf` for `django.security.csrf`. Most are their own. */
 export function nodeName(name: string): string {
@@ -87,10 +99,11 @@ export function nodeOf(alias: string): LoggerNode {
   const parent = dot > 0 ? nodeOf(name.slice(0, dot)) : tree.root;
   const node: LoggerNode = {
     ...{ name, children: [], parent, settings: {}, routed: parent.routed },
-    ...{ level: undefined, threshold: levelInForce(parent) },
+    ...{ level: undefined, inForce: OFF, wanted: OFF, threshold: OFF },
   };
   parent.children.push(node);
   tree.nodes.set(name, node);
+  spread(node);
   return node;
 }
 
@@ -113,6 +126,18 @@ export function configureNodes(all: ReadonlyMap<string, NodeSettings>): void {
     const node = nodeOf(name);
     node.settings = settings;
     if (settings.level !== undefined) node.level = settings.level;
+  }
+  tree.routed = false;
+  spread(tree.root);
+}
+
+/** Takes the other handlers out of the tree. A root that has none left has the printers of `init` again. */
+export function keepHandlers(isKept: (handler: Handler) => boolean): void {
+  for (const node of [tree.root, ...tree.nodes.values()]) {
+    const { handlers } = node.settings;
+    if (handlers === undefined || handlers.every(isKept)) continue;
+    const kept = handlers.filter(isKept);
+    node.settings = { ...node.settings, handlers: kept.length === 0 ? undefined : kept };
   }
   tree.routed = false;
   spread(tree.root);
@@ -158,7 +183,13 @@ export function parseLevels(text: string): LevelSpec {
 
 /** Whether anything of this severity passes at this name. */
 export function passes(name: string, severityNumber: number): boolean {
-  const threshold = nodeOf(name).threshold;
+  const { inForce } = nodeOf(name);
+  return inForce < OFF && severityNumber >= inForce;
+}
+
+/** Whether a record of this severity is made at this name: it passes, or a handler wants the details as well. */
+export function isWanted(name: string, severityNumber: number): boolean {
+  const { threshold } = nodeOf(name);
   return threshold < OFF && severityNumber >= threshold;
 }
 
@@ -183,9 +214,16 @@ function levelInForce(node: LoggerNode): number {
 function spread(node: LoggerNode, inherited: number = levelInForce(node)): void {
   const level = node.level ?? inherited;
   const { handlers, filters = [], propagate = true, disabled = false } = node.settings;
-  node.threshold = disabled ? OFF : level;
+  node.inForce = disabled ? OFF : level;
+  node.wanted = wantedBy(handlers, propagate ? node.parent : undefined);
+  node.threshold = node.inForce >= OFF ? OFF : Math.min(node.inForce, node.wanted);
   const own = handlers !== undefined || filters.length > 0 || !propagate;
   node.routed = own || node.parent?.routed === true;
   tree.routed ||= node.routed;
   for (const child of node.children) spread(child, level);
+}
+
+function wantedBy(handlers: readonly Handler[] = [], above?: LoggerNode): number {
+  const own = handlers.map(({ destination }) => destination.wantsBelow ?? OFF);
+  return Math.min(OFF, above?.wanted ?? OFF, ...own);
 }

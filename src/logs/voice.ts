@@ -27,7 +27,7 @@ export function diagnosticsVoice(options: VoiceOptions): Voice {
   const log = 'log' in options ? options.log : lineStream('stdout');
   return (level, message, fields) => {
     const severityNumber = numberOf(level);
-    if (severityNumber < nodeOf(voiceLogger).threshold) return;
+    if (severityNumber < nodeOf(voiceLogger).inForce) return;
     const stream = severityNumber >= severity.WARN ? trouble : log;
     const context = activeContext();
     stream?.write(

@@ -1,6 +1,7 @@
 /** The app's own metrics, on OpenTelemetry's meter. Instruments made before `init` start to count with it. */
 import {
   type Attributes,
+  type Context,
   type Counter,
   type Gauge,
   type Histogram,
@@ -10,12 +11,12 @@ import {
   metrics,
   type ObservableCallback,
 } from '@opentelemetry/api';
-import { usableAttributes } from '../context/attributes.ts';
 import { diagnostics } from '../diagnostics.ts';
-import { safeText } from '../processing/limits.ts';
 import { nameText } from '../processing/name-text.ts';
 import { shared } from '../slot.ts';
 import { VERSION } from '../version.ts';
+import { type Bindable, type BoundCounter, type BoundRecorder, isBindable } from './bound.ts';
+import { seriesAttributes } from './series-key.ts';
 
 /** The API hands out a no-op for good when asked before a provider is registered, so the asking is repeated. */
 function following<T>(make: (meter: Meter) => T): () => T {
@@ -40,71 +41,100 @@ function made<T>(name: unknown, options: unknown, make: (name: string, options?:
   }
 }
 
-/** One value into its series. One that is no finite number would spoil the sum of all the others there. */
+/** One value into its series, where another SDK holds the meters: it is given nothing that it could choke on. */
 function measure(value: unknown, attributes: unknown, take: (attributes?: Attributes) => void): void {
   if (typeof value !== 'number' || !Number.isFinite(value)) {
     diagnostics.debug('A measured value was left out: it is no finite number.');
     return;
   }
-  take(isPlain(attributes) ? (attributes as Attributes) : shortened(usableAttributes(attributes)));
+  take(attributes === undefined ? undefined : seriesAttributes(attributes));
 }
 
-/** A series is kept and sent for as long as the process lives, so its attributes are few and short. */
-const mostNames = 128;
-const longestText = 1_024;
-
-/** Whether the attributes can be taken as they are: nearly all can, and are not copied. */
-function isPlain(attributes: unknown): boolean {
-  if (attributes === undefined) return true;
-  try {
-    const values = Object.values(attributes as object);
-    return values.length <= mostNames && values.every(isShort);
-  } catch {
-    return false;
-  }
-}
-
-function isShort(value: unknown): boolean {
-  return typeof value === 'string'
-    ? value.length <= longestText
-    : typeof value === 'number' || typeof value === 'boolean';
-}
-
-function shortened(attributes: Attributes): Attributes {
-  const entries = Object.entries(attributes).slice(0, mostNames);
-  return Object.fromEntries(
-    entries.map(([name, value]) => [name, typeof value === 'string' ? safeText(value, longestText) : value]),
-  );
+/** A handle that follows from one provider to the next; `bind` makes it anew for each instrument. */
+function boundAnew<I extends object, B>(current: () => I, bind: (instrument: I) => B): () => B {
+  let from: I | undefined;
+  let bound: B;
+  return () => {
+    const instrument = current();
+    if (instrument !== from) {
+      from = instrument;
+      bound = bind(instrument);
+    }
+    return bound;
+  };
 }
 
 /**
  * A value that only grows. What is no finite number is not counted.
  * @example counter('orders.created', { unit: '{order}' }).add(1, { channel: 'web' });
  */
-export function counter(name: string, options?: MetricOptions): Counter {
+export function counter(name: string, options?: MetricOptions): Counter & Bindable<BoundCounter> {
   const current = following((meter) => made(name, options, (...given) => meter.createCounter(...given)));
   return {
-    add: (value, attributes, context) =>
-      measure(value, attributes, (usable) => current().add(value, usable, context)),
+    add(value, attributes, context) {
+      const instrument = current();
+      if (isBindable(instrument)) instrument.add(value, attributes, context);
+      else measure(value, attributes, (usable) => instrument.add(value, usable, context));
+    },
+    bind(given) {
+      const attributes = seriesAttributes(given);
+      const bound = boundAnew(current, (instrument) =>
+        isBindable(instrument)
+          ? (instrument.bind(attributes) as BoundCounter)
+          : {
+              add: (value: number, context?: Context) =>
+                measure(value, attributes, (usable) => instrument.add(value, usable, context)),
+            },
+      );
+      return { add: (value, context) => bound().add(value, context) };
+    },
+    enabled: () => isEnabled(current()),
   };
 }
 
-/** A distribution of values. Give `unit: 's'` for durations, as the semantic conventions do. */
-export function histogram(name: string, options?: MetricOptions): Histogram {
-  const current = following((meter) => made(name, options, (...given) => meter.createHistogram(...given)));
+function isEnabled(instrument: object): boolean {
+  return isBindable(instrument) && instrument.enabled();
+}
+
+/** What histograms and gauges have in common. */
+function recording(make: (meter: Meter) => Histogram | Gauge): Histogram & Bindable<BoundRecorder> {
+  const current = following(make);
   return {
-    record: (value, attributes, context) =>
-      measure(value, attributes, (usable) => current().record(value, usable, context)),
+    record(value, attributes, context) {
+      const instrument = current();
+      if (isBindable(instrument)) instrument.record(value, attributes, context);
+      else measure(value, attributes, (usable) => instrument.record(value, usable, context));
+    },
+    bind(given) {
+      const attributes = seriesAttributes(given);
+      const bound = boundAnew(current, (instrument) =>
+        isBindable(instrument)
+          ? (instrument.bind(attributes) as BoundRecorder)
+          : {
+              record: (value: number, context?: Context) =>
+                measure(value, attributes, (usable) => instrument.record(value, usable, context)),
+            },
+      );
+      return { record: (value, context) => bound().record(value, context) };
+    },
+    enabled: () => isEnabled(current()),
   };
 }
 
-/** A value that goes up and down, told when it changes. */
-export function gauge(name: string, options?: MetricOptions): Gauge {
-  const current = following((meter) => made(name, options, (...given) => meter.createGauge(...given)));
-  return {
-    record: (value, attributes, context) =>
-      measure(value, attributes, (usable) => current().record(value, usable, context)),
-  };
+/**
+ * A distribution of values. Give `unit: 's'` for durations, as the semantic conventions do.
+ * @example histogram('checkout.duration', { unit: 's' }).record(0.25, { channel: 'web' });
+ */
+export function histogram(name: string, options?: MetricOptions): Histogram & Bindable<BoundRecorder> {
+  return recording((meter) => made(name, options, (...given) => meter.createHistogram(...given)));
+}
+
+/**
+ * A value that goes up and down, told when it changes.
+ * @example gauge('cache.entries').record(cache.size);
+ */
+export function gauge(name: string, options?: MetricOptions): Gauge & Bindable<BoundRecorder> {
+  return recording((meter) => made(name, options, (...given) => meter.createGauge(...given)));
 }
 
 type Observation = (meter: Meter) => void;

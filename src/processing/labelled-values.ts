@@ -45,7 +45,7 @@ export function findLabelled(text: string, at: number, names: SecretNames, hit: 
   const query = lead === '?' || lead === '&';
   if (!names.isSecret(text, start, end, query)) return false;
   hit.inUrl = query;
-  const isHeader = end - start >= 6 && header.test(text.slice(end - 6, end));
+  const isHeader = end - start >= 6 && endsLikeHeader(text, end) && header.test(text.slice(end - 6, end));
   return findValue(text, at + length, { sign, spaced, quoted, isHeader, lead }, hit);
 }
 
@@ -144,19 +144,32 @@ function findValue(text: string, after: number, label: Label, hit: Hit): boolean
 }
 
 function accept(text: string, start: number, end: number, hit: Hit): boolean {
-  if (end <= start || (end - start <= longestNothing && isNothing(text.slice(start, end)))) return false;
+  if (end <= start || (end - start <= longestNothing && isNothing(text, start, end))) return false;
   hit.start = start;
   hit.end = end;
   return true;
 }
 
 /** Values that tell nothing, and what a template or a statement has in a value's place. */
-function isNothing(value: string): boolean {
+function isNothing(text: string, start: number, end: number): boolean {
+  const code = text.charCodeAt(start);
+  if (code >= 128 || nothingLeads[code] === 0) return false;
+  const value = text.slice(start, end);
   return isMasked(value) || nothing.test(value);
 }
 
+/** What such a value begins with. */
+const nothingLeads = new Uint8Array(128);
+for (const lead of 'nutfNUTFHhRr-?%$[{*') nothingLeads[lead.charCodeAt(0)] = 1;
+
 const nothing =
   /^(?:null|undefined|true|false|none|nil|nan|n\/a|-|\?+|\$\d+|%[sdjoO]|\$?\{[\w.]*\}|\[(?:object|array|circular|function|redacted)[^\]]*\])$/i;
+/** `n` or `e`: most names are told apart by it. */
+function endsLikeHeader(text: string, end: number): boolean {
+  const code = text.charCodeAt(end - 1) | 32;
+  return code === 110 || code === 101;
+}
+
 /** The ends of `authorization` and `cookie`. */
 const header = /^(?:zation|cookie)$/i;
 const scheme = /^(?:bearer|basic|digest|token|apikey|negotiate|aws4-hmac-sha256)$/i;
@@ -280,5 +293,9 @@ function isSeparator(text: string, from: number): boolean {
 
 /** Not a number is the end of the text. */
 function isAfterValue(code: number): boolean {
-  return Number.isNaN(code) || isSpace(code) || ')]},;.:"\'`>'.includes(String.fromCharCode(code));
+  return Number.isNaN(code) || isSpace(code) || (code < 128 && afterValue[code] === 1);
 }
+
+/** What stands behind a value by rights. */
+const afterValue = new Uint8Array(128);
+for (const sign of ')]},;.:"\'`>') afterValue[sign.charCodeAt(0)] = 1;

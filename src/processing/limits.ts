@@ -3,7 +3,8 @@
  * throws: what cannot be shown becomes a text in brackets, and its neighbours stay as they are.
  */
 import { types } from 'node:util';
-import { masked, maskOf, redactCard, redactText } from './redact.ts';
+import { masked } from './masks.ts';
+import { maskOf, redactCard, redactText } from './redact.ts';
 import { wellFormed } from './well-formed.ts';
 
 /** What `safeValue` gives back: finite, acyclic, without accessors. Objects have no prototype. */

@@ -1,5 +1,5 @@
 /** What stands where a secret stood. */
-import { createHmac, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 
 /** Makes a secret's text presentable. Equal texts must give equal results. */
 export type Mask = (value: string) => string;
@@ -24,8 +24,14 @@ function last4(value: unknown): string {
 
 function hash(key: string | Uint8Array | KeyObject): Mask {
   return (value) => {
-    const digest = createHmac('sha256', key).update(plainText(value)).digest('hex');
-    return hashLead + digest.slice(0, 32);
+    try {
+      // Asked for here: a start needs no cipher.
+      const { createHmac } = process.getBuiltinModule('node:crypto');
+      const digest = createHmac('sha256', key).update(plainText(value)).digest('hex');
+      return hashLead + digest.slice(0, 32);
+    } catch {
+      return redactedText;
+    }
   };
 }
 
@@ -40,7 +46,10 @@ function hash(key: string | Uint8Array | KeyObject): Mask {
 export const mask: {
   /** `****` and the last four characters, spaces and dashes left out; all of a value of less than nine is hidden. */
   readonly last4: (value: unknown) => string;
-  /** HMAC-SHA-256 with this key, its first 128 bits in hex: equal values join, and nobody without the key can guess. */
+  /**
+   * HMAC-SHA-256 with this key, its first 128 bits in hex: equal values join, and nobody without the key can guess.
+   * A key that is none (an unset variable) hides all of the value.
+   */
   readonly hash: (key: string | Uint8Array | KeyObject) => Mask;
   readonly full: Mask;
 } = { last4, hash, full: fullMask };
@@ -57,7 +66,23 @@ function plainText(value: unknown): string {
 export function isMasked(text: string): boolean {
   if (text.length > 38) return false;
   if (text === redactedText || text === redactedInUrl) return true;
-  return masked.test(text);
+  return maskedText.test(text);
 }
 
-const masked = /^(?:\*{3,}[^\s]{0,4}|hmac:[0-9a-f]{32})$/;
+const maskedText = /^(?:\*{3,}[^\s]{0,4}|hmac:[0-9a-f]{32})$/;
+
+/** A secret's value as it may be shown. What tells nothing stays: no value, a boolean, an empty text, what is masked. */
+export function masked(mask: Mask, value: unknown): unknown {
+  switch (typeof value) {
+    case 'string':
+      return value === '' || isMasked(value) ? value : mask(value);
+    case 'number':
+    case 'bigint':
+      return mask(String(value));
+    case 'undefined':
+    case 'boolean':
+      return value;
+    default:
+      return value === null ? null : redactedText;
+  }
+}

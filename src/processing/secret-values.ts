@@ -2,7 +2,7 @@
  * Secrets in any text, by their look or by the label before them. One pass, no backtracking: a text costs a look-up
  * for each character, and more only where something might begin.
  */
-import { ibanLength, isCardNumber, mod97 } from './check-digits.ts';
+import { ibanLength, isCardNumber, mayLeadCard, mod97 } from './check-digits.ts';
 import { findLabelled, findOption, findUserInfo, type Hit, type SecretNames } from './labelled-values.ts';
 import { pairOf, vendorKeyEnd, vendorPairs } from './vendor-keys.ts';
 
@@ -55,7 +55,7 @@ export class SecretFinder {
     if (from === 0) this.#noJwtBefore = this.hit.nextAt = 0;
     const { length } = text;
     let first = 0;
-    let word = from > 0 && isAlnum(text.charCodeAt(from - 1)) ? 3 : 0;
+    let word = from > 0 && isAlnum(codeAt(text, from - 1)) ? 3 : 0;
     for (let i = from; i < length; i++) {
       const code = text.charCodeAt(i);
       const kind = code < 128 ? classes[code]! : plain;
@@ -95,11 +95,11 @@ export class SecretFinder {
   }
 
   #jwtEnd(text: string, start: number): number {
-    if (text.charCodeAt(start + 2) !== 74) return 0;
+    if (codeAt(text, start + 2) !== 74) return 0;
     let end = base64UrlEnd(text, start);
     const head = end;
     let parts = 1;
-    while (text.charCodeAt(end) === 46 && parts < 5) {
+    while (codeAt(text, end) === 46 && parts < 5) {
       const next = base64UrlEnd(text, end + 1);
       if (next === end + 1 && parts !== 2) break;
       end = next;
@@ -111,11 +111,11 @@ export class SecretFinder {
   }
 
   #atScheme(text: string, i: number): boolean {
-    const isBearer = text.charCodeAt(i + 6) === 32;
-    if (!isBearer && text.charCodeAt(i + 5) !== 32) return false;
+    const isBearer = codeAt(text, i + 6) === 32;
+    if (!isBearer && codeAt(text, i + 5) !== 32) return false;
     if (text.slice(i, i + (isBearer ? 6 : 5)).toLowerCase() !== (isBearer ? 'bearer' : 'basic')) return false;
     let start = i + (isBearer ? 7 : 6);
-    while (text.charCodeAt(start) === 32) start++;
+    while (codeAt(text, start) === 32) start++;
     const end = token68End(text, start);
     const token = text.slice(start, Math.min(end, start + 400));
     return (isBearer ? looksRandom(token) : isBasic(token)) && this.#take(start, end);
@@ -141,31 +141,39 @@ export class SecretFinder {
     if (code === 45) return this.#atDashes(text, i);
     if (code === 64) return this.#email && this.#atEmail(text, i);
     if (code === 43) return this.#phone && this.#take(i, phoneEnd(text, i));
-    if (code === 58 && text.charCodeAt(i + 1) === 47 && text.charCodeAt(i + 2) === 47) {
+    if (code === 58 && codeAt(text, i + 1) === 47 && codeAt(text, i + 2) === 47) {
       return findUserInfo(text, i, this.hit);
     }
     if (code === 37 && !text.startsWith('3D', i + 1) && !text.startsWith('3d', i + 1)) return false;
-    if (code === 62 && text.charCodeAt(i - 1) === 61) return false;
+    if (code === 62 && codeAt(text, i - 1) === 61) return false;
     return findLabelled(text, i, this.#names, this.hit);
   }
 
   /** `--password x`, and the first line of a private key. */
   #atDashes(text: string, i: number): boolean {
-    if (text.charCodeAt(i + 1) !== 45) return false;
-    const third = text.charCodeAt(i + 2);
-    if (third !== 45) return text.charCodeAt(i - 1) !== 45 && findOption(text, i, this.#names, this.hit);
+    if (codeAt(text, i + 1) !== 45) return false;
+    const third = codeAt(text, i + 2);
+    if (third !== 45) return codeAt(text, i - 1) !== 45 && findOption(text, i, this.#names, this.hit);
     return text.startsWith('-----BEGIN ', i) && this.#take(i, privateKeyEnd(text, i));
   }
 
   #atEmail(text: string, at: number): boolean {
     let start = at;
-    while (start > 0 && at - start < 64 && isMailCode(text.charCodeAt(start - 1))) start--;
+    while (start > 0 && at - start < 64 && isMailCode(codeAt(text, start - 1))) start--;
     let end = at + 1;
-    while (end - at < 255 && isHostCode(text.charCodeAt(end))) end++;
-    while (text.charCodeAt(end - 1) === 46) end--;
+    while (end - at < 255 && isHostCode(codeAt(text, end))) end++;
+    while (codeAt(text, end - 1) === 46) end--;
     if (start === at || !text.slice(at + 1, end).includes('.')) return false;
     return this.#take(start, end);
   }
+}
+
+/** No character; beyond all of them, so that no range holds it. */
+const none = 65_536;
+
+/** A read outside the text would make every read of its place in the code slow for good. */
+function codeAt(text: string, at: number): number {
+  return at >= 0 && at < text.length ? text.charCodeAt(at) : none;
 }
 
 function isDigit(code: number): boolean {
@@ -179,21 +187,22 @@ function isAlnum(code: number): boolean {
 
 /** At most one more than the longest card number. */
 function digitsEnd(text: string, from: number): number {
+  const last = Math.min(text.length, from + 20);
   let end = from;
-  while (end - from < 20 && isDigit(text.charCodeAt(end))) end++;
+  while (end < last && isDigit(text.charCodeAt(end))) end++;
   return end;
 }
 
 /** Not a part of a word or of a decimal number. */
 function isWholeNumber(text: string, start: number, end: number): boolean {
-  if (isAlnum(text.charCodeAt(end))) return false;
-  if (text.charCodeAt(end) === 46 && isDigit(text.charCodeAt(end + 1))) return false;
-  return !(text.charCodeAt(start - 1) === 46 && isDigit(text.charCodeAt(start - 2)));
+  if (isAlnum(codeAt(text, end))) return false;
+  if (codeAt(text, end) === 46 && isDigit(codeAt(text, end + 1))) return false;
+  return !(codeAt(text, start - 1) === 46 && isDigit(codeAt(text, start - 2)));
 }
 
 /** Characters between two groups of digits: a space, dash, dot, plus or an escaped space. */
 function gapAt(text: string, at: number): number {
-  const code = text.charCodeAt(at);
+  const code = codeAt(text, at);
   if (code === 32 || code === 45 || code === 46 || code === 43 || code === 0xa0) return 1;
   return code === 37 && text.startsWith('%20', at) ? 3 : 0;
 }
@@ -215,11 +224,14 @@ function groupedCardEnd(text: string, start: number): number {
   let end = start + 4;
   if (gapAt(text, end) === 0) return 0;
   let count = addDigits(text, start, end, 0);
+  if (!mayLeadCard(digits)) return 0;
   for (let group = 1; group < 5; group++) {
-    const from = end + gapAt(text, end);
+    const gap = gapAt(text, end);
+    if (gap === 0) return 0;
+    const from = end + gap;
     const next = digitsEnd(text, from);
     const length = next - from;
-    if (from === end || length === 0 || length > 6 || isAlnum(text.charCodeAt(next))) return 0;
+    if (length === 0 || length > 6 || isAlnum(codeAt(text, next))) return 0;
     if (length !== 4 && count + length < 13 && !(group === 1 && length === 6)) return 0;
     count = addDigits(text, from, next, count);
     end = next;
@@ -232,7 +244,7 @@ function groupedCardEnd(text: string, start: number): number {
 function securityNumberEnd(text: string, start: number): number {
   if (gapAt(text, start + 3) !== 1 || gapAt(text, start + 6) !== 1) return 0;
   const end = start + 11;
-  if (!/^\d{3}[- ]\d\d[- ]\d{4}$/.test(text.slice(start, end)) || isAlnum(text.charCodeAt(end))) return 0;
+  if (!/^\d{3}[- ]\d\d[- ]\d{4}$/.test(text.slice(start, end)) || isAlnum(codeAt(text, end))) return 0;
   return /ssn|social.?security/i.test(text.slice(Math.max(0, start - 30), start)) ? end : 0;
 }
 
@@ -246,35 +258,38 @@ function botTokenEnd(text: string, colon: number): number {
 
 /** Country, check digits, then letters and digits, in groups of four or in one; letters in one case (ISO 13616). */
 function ibanEnd(text: string, start: number): number {
-  const first = text.charCodeAt(start);
-  const second = text.charCodeAt(start + 1);
-  if (isDigit(second) || !isDigit(text.charCodeAt(start + 3))) return 0;
+  const first = codeAt(text, start);
+  const second = codeAt(text, start + 1);
+  if (isDigit(second) || !isDigit(codeAt(text, start + 3))) return 0;
   const length = ibanLength(first, second);
+  if (length === 0) return 0;
   let rest = 0;
   let count = 4;
   let at = start + 4;
+  const { length: last } = text;
   for (; count < length; at++) {
+    if (at >= last) return 0;
     const code = text.charCodeAt(at);
     if (isAlnum(code) && (code < 58 || (code & 32) === (first & 32))) {
       rest = mod97(rest, code);
       count++;
     } else if (count % 4 !== 0 || gapAt(text, at) !== 1) return 0;
   }
-  if (length === 0 || isAlnum(text.charCodeAt(at))) return 0;
-  for (let i = start; i < start + 4; i++) rest = mod97(rest, text.charCodeAt(i));
+  if (isAlnum(codeAt(text, at))) return 0;
+  for (let i = start; i < start + 4; i++) rest = mod97(rest, codeAt(text, i));
   return rest === 1 ? at : 0;
 }
 
 function base64UrlEnd(text: string, from: number): number {
   let end = from;
-  while (isAlnum(text.charCodeAt(end)) || text.charCodeAt(end) === 45 || text.charCodeAt(end) === 95) end++;
+  while (isAlnum(codeAt(text, end)) || codeAt(text, end) === 45 || codeAt(text, end) === 95) end++;
   return end;
 }
 
 function token68End(text: string, from: number): number {
   let end = from;
   for (; end < text.length; end++) {
-    const code = text.charCodeAt(end);
+    const code = codeAt(text, end);
     if (
       !isAlnum(code) &&
       !(code >= 43 && code <= 47 && code !== 44) &&

@@ -7,12 +7,17 @@ export type SqlDialect = string;
 export type SqlToken = 'word' | 'quoted' | 'literal' | 'placeholder' | 'punctuation' | 'end';
 
 interface Rules {
-  readonly backslash: boolean;
+  /** Whether a backslash hides a quote; `unsure` ends what can be read where it matters, so that nothing gets out. */
+  readonly backslash: boolean | 'unsure';
   readonly doubleQuotedText: boolean;
   readonly backtick: boolean;
   readonly hashComment: boolean;
   readonly nestedComment: boolean;
   readonly dollarQuote: boolean;
+  /** Whether `--` needs a blank behind it to be a comment: else it is two signs. */
+  readonly blankAfterDashes: boolean;
+  /** Oracle's `q'[...]'`. */
+  readonly ownDelimiters: boolean;
 }
 
 const mysql: Rules = {
@@ -22,16 +27,31 @@ const mysql: Rules = {
   hashComment: true,
   nestedComment: false,
   dollarQuote: false,
+  blankAfterDashes: true,
+  ownDelimiters: false,
 };
 const sqlite: Rules = {
   ...mysql,
   backslash: false,
   doubleQuotedText: false,
   hashComment: false,
+  blankAfterDashes: false,
 };
 const postgresql: Rules = { ...sqlite, backtick: false, nestedComment: true, dollarQuote: true };
-const rules: Readonly<Record<string, Rules>> = { mysql, mariadb: mysql, sqlite, postgresql };
-const anySql: Rules = { ...postgresql, backtick: true };
+const oracle: Rules = { ...sqlite, backtick: false, ownDelimiters: true };
+const anySql: Rules = { ...postgresql, backslash: 'unsure', backtick: true, ownDelimiters: true };
+const doubleQuotesText: Rules = { ...anySql, doubleQuotedText: true };
+const rules: Readonly<Record<string, Rules>> = {
+  mysql,
+  mariadb: mysql,
+  sqlite,
+  postgresql,
+  'microsoft.sql_server': { ...sqlite, backtick: false, nestedComment: true },
+  'oracle.db': oracle,
+  'gcp.spanner': doubleQuotesText,
+  hive: doubleQuotesText,
+};
+const closers: Readonly<Record<string, string>> = { '[': ']', '(': ')', '{': '}', '<': '>' };
 
 /** Words after which a sign belongs to the number: `LIMIT -1`, but `a -1` is a subtraction. */
 const operandFollows = new Set(
@@ -89,10 +109,17 @@ export class SqlLexer {
     while (this.#at < text.length) {
       const code = text.charCodeAt(this.#at);
       if (code <= 32 || code === 0xa0 || code === 0xfeff) this.#at += 1;
+      else if (this.#isSignsOnly()) this.#at += 2;
       else if (text.startsWith('--', this.#at) || (code === 35 && this.#rules.hashComment)) this.#skipLine();
       else if (text.startsWith('/*', this.#at)) this.#skipComment();
       else return;
     }
+  }
+
+  /** `5--'a'`: two signs, left out, since written with a blank behind them they would be a comment. */
+  #isSignsOnly(): boolean {
+    if (!this.#rules.blankAfterDashes || !this.#text.startsWith('--', this.#at)) return false;
+    return this.#text.charCodeAt(this.#at + 2) > 32;
   }
 
   #skipLine(): void {
@@ -115,7 +142,7 @@ export class SqlLexer {
   #read(first: string): void {
     const { backslash, doubleQuotedText, backtick, dollarQuote } = this.#rules;
     if (first === "'") this.#literal(this.#closing("'", backslash));
-    else if (first === '"' && doubleQuotedText) this.#literal(this.#closing('"', true));
+    else if (first === '"' && doubleQuotedText) this.#literal(this.#closing('"', backslash));
     else if (first === '"' || (first === '`' && backtick)) this.#quoted(first);
     else if (this.#isNumber(first)) this.#number(this.#at);
     else if ((first === '-' || first === '+') && this.#isSign()) this.#number(this.#at + 1);
@@ -161,18 +188,31 @@ export class SqlLexer {
   #word(name: string): void {
     const prefix = name.length === 1 ? name.toUpperCase() : '';
     const quote = this.#at + (prefix === 'U' && this.#text[this.#at + 1] === '&' ? 2 : 1);
+    if (this.#rules.ownDelimiters && /^n?q$/i.test(name) && this.#text[this.#at + name.length] === "'") {
+      this.#delimited(this.#at + name.length + 1);
+      return;
+    }
     if (prefix !== '' && 'ENXBU'.includes(prefix) && this.#text[quote] === "'") {
       this.#at = quote;
       this.#literal(this.#closing("'", prefix === 'E' || this.#rules.backslash));
     } else this.#take('word', name);
   }
 
+  #delimited(from: number): void {
+    const opener = this.#text[from] ?? '';
+    const end = this.#text.indexOf(`${closers[opener] ?? opener}'`, from + 1);
+    this.#literal(end < 0 ? this.#text.length : end + 2);
+  }
+
   /** Behind the closing quote; a quote that never closes takes the rest with it. */
-  #closing(quote: string, backslash: boolean): number {
+  #closing(quote: string, backslash: Rules['backslash']): number {
     const text = this.#text;
+    // Some read three quotes as one.
+    if (backslash === 'unsure' && text.startsWith(quote.repeat(3), this.#at)) return text.length;
     let at = this.#at + 1;
     while (at < text.length) {
       const char = text[at];
+      if (char === '\\' && backslash === 'unsure' && text[at + 1] === quote) return text.length;
       if (char === '\\' && backslash) at += 2;
       else if (char !== quote) at += 1;
       else if (text[at + 1] === quote) at += 2;

@@ -69,7 +69,7 @@ function hasLongRun(text: string): boolean {
 function isLabel(text: string, at: number, mayEnd: MayEndName): boolean {
   const sign = text.charCodeAt(at);
   if (sign === 37) return isEscapedEquals(text, at) && mayEnd(text, at);
-  const next = text.charCodeAt(at + 1);
+  const next = at + 1 < text.length ? text.charCodeAt(at + 1) : 0;
   // The token of a bot: `123456789:AA...`.
   if (sign === 58 && next === 65) return true;
   const end = labelEnd(text, at);
@@ -80,14 +80,21 @@ function isEscapedEquals(text: string, at: number): boolean {
   return text.charCodeAt(at + 1) === 51 && (text.charCodeAt(at + 2) | 32) === 100;
 }
 
-/** Where the name before a sign ends: before a blank, and a quote or bracket that closes it. */
+/**
+ * Where the name before a sign ends: before a blank, and a quote or bracket that closes it. A read outside the text
+ * would make every read of its place in the code slow for good.
+ */
 export function labelEnd(text: string, at: number): number {
+  if (at === 0) return 0;
   let end = at;
   let code = text.charCodeAt(end - 1);
-  if (code === 32) code = text.charCodeAt(--end - 1);
+  if (code === 32) {
+    if (--end === 0) return 0;
+    code = text.charCodeAt(end - 1);
+  }
   if (code === 34 || code === 39 || code === 96 || code === 41 || code === 93) end--;
-  else if (code === 68 || code === 100) end = text.charCodeAt(end - 3) === 37 ? end - 3 : end;
-  while (text.charCodeAt(end - 1) === 92 && at - end < 8) end--;
+  else if ((code === 68 || code === 100) && end > 2) end = text.charCodeAt(end - 3) === 37 ? end - 3 : end;
+  while (end > 0 && text.charCodeAt(end - 1) === 92 && at - end < 8) end--;
   return end;
 }
 

@@ -13,6 +13,10 @@ const word = alnum | underscore | dash;
 
 interface Shape {
   readonly prefix: string;
+  /** The code of its last character. */
+  readonly last: number;
+  /** The code of its fourth character, 0 where it is shorter. */
+  readonly fourth: number;
   /** What follows the prefix is made of these. */
   readonly signs: number;
   readonly least: number;
@@ -21,7 +25,8 @@ interface Shape {
 }
 
 function shape(prefix: string, signs: number, least: number, most = Number.POSITIVE_INFINITY): Shape {
-  return { prefix, signs, least, most };
+  const last = prefix.charCodeAt(prefix.length - 1);
+  return { prefix, last, fourth: prefix.length > 3 ? prefix.charCodeAt(3) : 0, signs, least, most };
 }
 
 const shapes: readonly Shape[] = [
@@ -99,9 +104,12 @@ export const vendorPairs: readonly number[] = [...byFirstTwo.keys()];
 /** Where the key that begins at `start` ends; 0 where none does. */
 export function vendorKeyEnd(text: string, start: number): number {
   const pair = pairOf(text.charCodeAt(start), text.charCodeAt(start + 1));
-  for (const { prefix, signs, least, most } of byFirstTwo.get(pair) ?? []) {
-    if (!text.startsWith(prefix, start)) continue;
+  const next = start + 3 < text.length ? text.charCodeAt(start + 3) : 0;
+  for (const { prefix, last, fourth, signs, least, most } of byFirstTwo.get(pair) ?? []) {
+    // Two characters tell most of them apart: one look each in place of a call.
+    if (fourth !== 0 && fourth !== next) continue;
     const from = start + prefix.length;
+    if (from > text.length || text.charCodeAt(from - 1) !== last || !text.startsWith(prefix, start)) continue;
     const end = runEnd(text, from, signs, most + 1);
     if (end - from >= least && end - from <= most) return end;
   }

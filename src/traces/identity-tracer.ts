@@ -1,6 +1,6 @@
 /**
- * The tracer for `OTEL_TRACES_EXPORTER=none`: the sampler decides and its flag goes on to the next service, every
- * unit of work has its ids, and nothing is recorded or queued.
+ * The tracer for `OTEL_TRACES_EXPORTER=none` and for the sampler `always_off`: the sampler decides and its flag goes on
+ * to the next service, every unit of work has its ids, and nothing is recorded or queued.
  */
 import {
   type Context,

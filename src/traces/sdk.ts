@@ -1,23 +1,24 @@
 /** The official bootstrap, loaded on demand: every value is handed to it, so that it reads nothing by itself. */
-import { type ContextManager, type TextMapPropagator, trace } from '@opentelemetry/api';
+import { type ContextManager, metrics, type TextMapPropagator, trace } from '@opentelemetry/api';
 import { resourceFromAttributes } from '@opentelemetry/resources';
-import {
-  ConsoleMetricExporter,
-  PeriodicExportingMetricReader,
-  type PushMetricExporter,
-} from '@opentelemetry/sdk-metrics';
+import { ConsoleMetricExporter } from '@opentelemetry/sdk-metrics';
 import { NodeSDK, type NodeSDKConfiguration } from '@opentelemetry/sdk-node';
 import { ConsoleSpanExporter, SimpleSpanProcessor, type SpanProcessor } from '@opentelemetry/sdk-trace';
 import type { AttributeValue, Config } from '../config/config.ts';
 import { idGenerator } from '../context/ids.ts';
+import type { Reader } from '../metrics/collector.ts';
+import { SondeMeterProvider } from '../metrics/meter-provider.ts';
+import { PeriodicReader, type PushExporter } from '../metrics/periodic-reader.ts';
 import { redacting } from '../metrics/redacted.ts';
-import type { OfficialParts } from '../official.ts';
+import type { OfficialParts, OfficialSampler } from '../official.ts';
+import { guardedProcessor, guardedReader, guardedSampler } from '../official-guard.ts';
 import { whileStarting } from '../registry.ts';
 import { batchProcessor, type SpanQueue } from './batch-processor.ts';
 import { identityTracerProvider } from './identity-tracer.ts';
 import { redactor } from './redactor.ts';
 import { samplerOf } from './sampler.ts';
 import { stamper } from './stamper.ts';
+import { watched } from './watched.ts';
 
 export interface SdkParts {
   readonly config: Config;
@@ -25,13 +26,16 @@ export interface SdkParts {
   readonly contextManager: ContextManager;
   readonly propagator: TextMapPropagator;
   readonly spans: SpanQueue | undefined;
-  readonly metricExporter: PushMetricExporter | undefined;
+  readonly metricExporter: PushExporter | undefined;
   readonly official: OfficialParts;
 }
 
 export interface RunningSdk {
+  addReader(reader: Reader): void;
   shutdown(): Promise<void>;
   forceFlush(): Promise<void>;
+  /** The last collection of metrics, in this very turn. */
+  collectLast(): void;
 }
 
 type Resource = ReturnType<typeof resourceFromAttributes>;
@@ -41,18 +45,45 @@ export function resourceOf(attributes: Record<string, AttributeValue>): Resource
   return resourceFromAttributes(attributes as never);
 }
 
-function readersOf({ config, metricExporter, official }: SdkParts): unknown[] {
+/** Under a test runner, and for whoever loaded `sonde/testing` first, spans are there to be looked at. */
+function isForTests({ surroundings }: Config): boolean {
+  return surroundings.testRunner || watched.wanted;
+}
+
+/** A test's reader joins with its first question, and sees what is measured from then on. */
+function readOnDemand(meters: SondeMeterProvider): () => Promise<unknown> {
+  let collect: Parameters<Reader['setMetricProducer']>[0]['collect'] | undefined;
+  const reader: Reader = {
+    setMetricProducer(producer) {
+      collect = (options) => producer.collect(options);
+    },
+    async forceFlush() {},
+    async shutdown() {},
+  };
+  return async () => {
+    if (collect === undefined) meters.addReader(reader);
+    return (await collect?.())?.resourceMetrics;
+  };
+}
+
+function readersOf({ config, metricExporter, official }: SdkParts): Reader[] {
   const { exporters, exportIntervalMillis, exportTimeoutMillis } = config.metrics;
   const console = exporters.includes('console') ? [new ConsoleMetricExporter()] : [];
   const own = [...(metricExporter ? [metricExporter] : []), ...console].map(
     (exporter) =>
-      new PeriodicExportingMetricReader({
+      new PeriodicReader({
         exporter: redacting(exporter),
-        exportIntervalMillis,
-        exportTimeoutMillis,
+        intervalMillis: exportIntervalMillis,
+        timeoutMillis: exportTimeoutMillis,
       }),
   );
-  return [...own, ...(official.metricReaders ?? [])];
+  const given = (official.metricReaders ?? []) as readonly unknown[] as readonly Reader[];
+  return [...own, ...given.map(guardedReader)];
+}
+
+/** No span is sampled, whoever asks: then none needs to be more than its ids. */
+function recordsNothing({ config, official }: Pick<SdkParts, 'config' | 'official'>): boolean {
+  return config.traces.sampler === 'always_off' && official.sampler === undefined;
 }
 
 /**
@@ -66,43 +97,63 @@ function processorsOf({ config, spans, official }: SdkParts, stamper: SpanProces
   const recording = [
     ...(spans ? [batchProcessor(spans)] : []),
     ...console,
-    ...(official.spanProcessors ?? []),
+    ...(official.spanProcessors ?? []).map(guardedProcessor),
   ];
-  return recording.length === 0 ? [] : [stamper, redactor as unknown as SpanProcessor, ...recording];
+  const isNeeded = !recordsNothing({ config, official }) && (recording.length > 0 || isForTests(config));
+  return !isNeeded ? [] : [stamper, redactor as unknown as SpanProcessor, ...recording];
 }
 
-/** Starts the official SDK for traces and metrics. Logs are Sonde's own and registered before. */
+type Sampler = NonNullable<NodeSDKConfiguration['sampler']>;
+
+function chosenSampler({ config, official }: SdkParts): Sampler {
+  const own = samplerOf(config.traces);
+  if (official.sampler === undefined) return own;
+  return guardedSampler(official.sampler, own as OfficialSampler) as Sampler;
+}
+
+/** Starts the official SDK for traces, and Sonde's own metrics. Logs are Sonde's own, too, and registered before. */
 export function startSdk(parts: SdkParts): RunningSdk {
   const { config, official } = parts;
-  const sampler = (official.sampler ?? samplerOf(config.traces)) as NonNullable<
-    NodeSDKConfiguration['sampler']
-  >;
+  const sampler = chosenSampler(parts);
   const processors = processorsOf(parts, stamper) as SpanProcessor[];
-  const readers = readersOf(parts) as NonNullable<NodeSDKConfiguration['metricReaders']>;
+  const resource = resourceOf(parts.attributes);
+  const meters = new SondeMeterProvider({
+    resource,
+    views: official.views,
+    readers: readersOf(parts),
+    exemplarFilter: config.metrics.exemplarFilter,
+  });
+  watched.readMetrics = readOnDemand(meters);
   if (processors.length === 0) {
     trace.setGlobalTracerProvider(identityTracerProvider({ sampler, ids: idGenerator }));
   }
   const sdk = new NodeSDK({
     autoDetectResources: false,
-    resource: resourceOf(parts.attributes),
+    resource,
     contextManager: parts.contextManager,
     textMapPropagator: parts.propagator,
     idGenerator,
     sampler,
     spanLimits: config.traces.limits,
     spanProcessors: processors,
-    metricReaders: readers,
-    views: [...(official.views ?? [])] as never,
+    metricReaders: [],
     logRecordProcessors: [],
     instrumentations: [],
   });
-  whileStarting(() => sdk.start());
+  whileStarting(() => {
+    sdk.start();
+    metrics.setGlobalMeterProvider(meters);
+  });
   return {
-    shutdown: () => sdk.shutdown(),
+    addReader: (reader) => meters.addReader(reader),
+    async shutdown() {
+      await Promise.all([sdk.shutdown(), meters.shutdown()]);
+    },
+    collectLast: () => meters.collectLast(),
     async forceFlush() {
       await Promise.allSettled([
         ...processors.map((processor) => processor.forceFlush()),
-        ...readers.map((reader) => reader.forceFlush()),
+        meters.forceFlush(),
       ]);
     },
   };

@@ -2,6 +2,7 @@
 import type { Context } from '@opentelemetry/api';
 import type { AttributeValue } from '../config/config.ts';
 import { correlationOf, type EntrySpan, unitOf } from '../context/correlation.ts';
+import { watched } from './watched.ts';
 
 /** As much of a span as is needed here. */
 interface StartedSpan extends EntrySpan {
@@ -27,6 +28,7 @@ const correlationAttribute = 'correlation_id';
  */
 export const stamper: Stamper = {
   onStart(span, parentContext) {
+    if (watched.spans.size > 0) for (const watcher of watched.spans) watcher.started(span, parentContext);
     const correlation = correlationOf(parentContext);
     if (correlation === undefined) return;
     unitOf(correlation).entrySpan ??= span;
@@ -36,7 +38,9 @@ export const stamper: Stamper = {
       if (span.attributes?.[name] === undefined) span.setAttribute(name, attributes[name] as AttributeValue);
     }
   },
-  onEnd() {},
+  onEnd(span) {
+    if (watched.spans.size > 0) for (const watcher of watched.spans) watcher.ended(span as object);
+  },
   forceFlush: async () => {},
   shutdown: async () => {},
 };

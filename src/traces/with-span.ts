@@ -1,13 +1,11 @@
 /** Spans in the app's own code. */
-import { type Attributes, type Span, SpanStatusCode, trace } from '@opentelemetry/api';
+import { type Attributes, type Span, trace } from '@opentelemetry/api';
 import { usableAttributes } from '../context/attributes.ts';
 import { activeContext, runIn } from '../context/context.ts';
 import { diagnostics } from '../diagnostics.ts';
 import { nameText } from '../processing/name-text.ts';
 import { VERSION } from '../version.ts';
-
-/** One error object is one exception in its trace, whoever sees it first. */
-const recorded = new WeakSet<object>();
+import { recordError } from './span-error.ts';
 
 /**
  * Runs `fn` inside a new span and gives back what it returns. An error, thrown or rejected, is recorded on the span
@@ -67,21 +65,6 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 function fail(span: Span, error: unknown): void {
   recordError(span, error);
   span.end();
-}
-
-/** Marks `span` as failed by `error`: status, `error.type`, and the exception unless the trace has it already. */
-function recordError(span: Span, error: unknown): void {
-  try {
-    const isError = error instanceof Error;
-    const message = isError ? error.message : String(error);
-    span.setStatus({ code: SpanStatusCode.ERROR, message });
-    span.setAttribute('error.type', isError ? error.name || 'Error' : typeof error);
-    if (isError && recorded.has(error)) return;
-    if (isError) recorded.add(error);
-    span.recordException(isError ? error : message);
-  } catch {
-    // A hostile error must not replace the app's own.
-  }
 }
 
 /** The span of the running work, or `undefined` outside any. */

@@ -2,20 +2,24 @@ import { expect } from 'chai';
 import { resolveConfig, sourceOf } from '../../src/config/resolve.ts';
 
 describe('the settings of bridges', () => {
-  const rows: [env: Record<string, string>, path: 'pino' | 'console' | 'debug' | 'level', value: unknown][] =
-    [
-      [{}, 'pino', ['send', 'inject']],
-      [{}, 'console', ['send']],
-      [{}, 'level', 'info'],
-      [{ SONDE_BRIDGES__PINO: 'inject' }, 'pino', ['inject']],
-      [{ SONDE_BRIDGES__PINO: 'Send, INJECT' }, 'pino', ['send', 'inject']],
-      [{ SONDE_BRIDGES__PINO: 'none' }, 'pino', []],
-      [{ SONDE_BRIDGES__CONSOLE: 'send,inject' }, 'console', ['send', 'inject']],
-      [{ SONDE_BRIDGES__LEVEL: 'warn,pino=debug' }, 'level', 'warn,pino=debug'],
-      [{ NODE_ENV: 'test' }, 'console', []],
-      [{ NODE_ENV: 'test' }, 'pino', ['send', 'inject']],
-      [{ NODE_ENV: 'test', SONDE_BRIDGES__CONSOLE: 'send' }, 'console', ['send']],
-    ];
+  const rows: [
+    env: Record<string, string>,
+    path: 'pino' | 'logtape' | 'console' | 'debug' | 'level',
+    value: unknown,
+  ][] = [
+    [{}, 'pino', ['send', 'inject']],
+    [{}, 'console', ['send']],
+    [{}, 'level', 'info'],
+    [{ SONDE_BRIDGES__PINO: 'inject' }, 'pino', ['inject']],
+    [{ SONDE_BRIDGES__PINO: 'Send, INJECT' }, 'pino', ['send', 'inject']],
+    [{ SONDE_BRIDGES__PINO: 'none' }, 'pino', []],
+    [{ SONDE_BRIDGES__LOGTAPE: 'send' }, 'logtape', ['send']],
+    [{ SONDE_BRIDGES__CONSOLE: 'send,inject' }, 'console', ['send', 'inject']],
+    [{ SONDE_BRIDGES__LEVEL: 'warn,pino=debug' }, 'level', 'warn,pino=debug'],
+    [{ NODE_ENV: 'test' }, 'console', []],
+    [{ NODE_ENV: 'test' }, 'pino', ['send', 'inject']],
+    [{ NODE_ENV: 'test', SONDE_BRIDGES__CONSOLE: 'send' }, 'console', ['send']],
+  ];
 
   for (const [env, path, value] of rows) {
     it(`make bridges.${path} ${JSON.stringify(value)} of ${JSON.stringify(env)}`, () => {

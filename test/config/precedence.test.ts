@@ -37,7 +37,7 @@ describe('precedence', () => {
 
   it('names every source of a branch, and none of a path that holds nothing', () => {
     const { config } = resolveConfig({ http: { ignorePaths: ['/up'] } }, {});
-    expect(sourceOf(config, 'http')).to.equal('code');
+    expect(sourceOf(config, 'http')).to.equal('code, default');
     expect(sourceOf(config, 'correlation')).to.equal('default');
     expect(sourceOf(config, 'no.such.path')).to.equal(undefined);
   });
@@ -143,7 +143,7 @@ describe('precedence', () => {
       endpoint: 'http://localhost:4318/v1/metrics',
     });
     expect(service.instanceId).to.match(/^[0-9a-f]{8}-[0-9a-f]{4}-4/);
-    expect(surroundings).to.deep.equal({ testRunner: false, kubernetes: false });
+    expect(surroundings).to.deep.equal({ testRunner: false, development: false, kubernetes: false });
   });
 
   it('cannot be changed afterwards, and changes nothing it was given', () => {

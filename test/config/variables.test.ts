@@ -1,7 +1,8 @@
+import { createRequire } from 'node:module';
 import { expect } from 'chai';
 import type { Config } from '../../src/config/config.ts';
 import { resolveConfig, sourceOf } from '../../src/config/resolve.ts';
-import { fallback, variables } from '../../src/config/variables.ts';
+import { fallbacks, variables } from '../../src/config/variables.ts';
 
 interface Row {
   readonly path: string;
@@ -12,16 +13,24 @@ interface Row {
 }
 
 const noLimit = Number.POSITIVE_INFINITY;
+const mochaVersion: string = createRequire(import.meta.url)('mocha/package.json').version;
+
+function environmentNamed(name: string): object {
+  return { 'deployment.environment.name': name };
+}
 
 const rows: Record<string, Row> = {
   LOG_LEVEL: { path: 'logs.level', good: ['debug', 'debug'], bad: 'loud', absent: 'info' },
+  ENVIRONMENT: { path: 'resource', good: ['staging', environmentNamed('staging')], absent: {} },
+  SENTRY_ENVIRONMENT: { path: 'resource', good: ['qa', environmentNamed('qa')], absent: {} },
+  SENTRY_RELEASE: { path: 'service.version', good: ['shop@1.2.3', 'shop@1.2.3'], absent: mochaVersion },
   SONDE_LOG_LEVEL: {
     path: 'logs.level',
     good: ['info,shop.orders=debug', 'info,shop.orders=debug'],
     bad: 'loud,shop=louder',
     absent: 'info',
   },
-  SONDE_LOG_FORMAT: { path: 'logs.format', good: ['JSON', 'json'], bad: 'xml', absent: 'auto' },
+  SONDE_LOG_FORMAT: { path: 'logs.format', good: ['ECS', 'ecs'], bad: 'xml', absent: 'auto' },
   SONDE_LOG_CONSOLE: { path: 'logs.console', good: ['off', 'off'], bad: 'perhaps', absent: 'auto' },
   SONDE_LOG_FILE: { path: 'logs.file.path', good: ['logs/app.log', 'logs/app.log'], absent: undefined },
   SONDE_LOG_FILE_MAX_BYTES: {
@@ -32,6 +41,7 @@ const rows: Record<string, Row> = {
   },
   SONDE_LOG_FILE_BACKUPS: { path: 'logs.file.backups', good: ['9', 9], bad: 'many', absent: 5 },
   SONDE_LOG_REQUEST_ID: { path: 'logs.requestId', good: ['on', true], bad: 'maybe', absent: false },
+  SONDE_BREADCRUMBS: { path: 'logs.breadcrumbs', good: ['on', 'on'], bad: 'many', absent: 'alerts' },
   SONDE_LOG_RESOURCE: { path: 'logs.resource', good: ['on', 'on'], bad: 'maybe', absent: 'off' },
   SONDE_CORRELATION_HEADERS: {
     path: 'correlation.headers',
@@ -52,6 +62,17 @@ const rows: Record<string, Row> = {
     bad: 'up',
     absent: ['/healthz', '/readyz', '/livez', '/health', '/metrics'],
   },
+  SONDE_ADMIN_PORT: { path: 'admin.port', good: ['9465', 9_465], bad: '99999', absent: undefined },
+  SONDE_ADMIN_HOST: { path: 'admin.host', good: ['0.0.0.0', '0.0.0.0'], absent: undefined },
+  SONDE_ADMIN_TOKEN: { path: 'admin.token', good: ['s3cr3t', 's3cr3t'], absent: undefined },
+  SONDE_HEALTH: { path: 'health.at', good: ['App', 'app'], bad: 'everywhere', absent: 'admin' },
+  SONDE_ALLOWED_HOSTS: {
+    path: 'security.allowedHosts',
+    good: ['.shop.example, localhost', ['.shop.example', 'localhost']],
+    bad: 'a host',
+    absent: [],
+  },
+  SONDE_ACCESS_LOG: { path: 'accessLog.mode', good: ['Errors', 'errors'], bad: 'some', absent: 'on' },
   SONDE_REDACT: { path: 'privacy.redact', good: ['off', false], bad: 'partly', absent: true },
   SONDE_REDACT_ALLOW: {
     path: 'privacy.allowKeys',
@@ -76,6 +97,28 @@ const rows: Record<string, Row> = {
     good: ['iban, card', ['iban', 'card']],
     bad: ',',
     absent: [],
+  },
+  SONDE_SLOW_QUERY_MS: { path: 'db.slowQueryMillis', good: ['250', 250], bad: 'soon', absent: 500 },
+  SONDE_POOL_WAIT_MS: { path: 'db.poolWaitMillis', good: ['250', 250], bad: 'soon', absent: 500 },
+  SONDE_QUEUE_DEPTH: { path: 'messaging.depth', good: ['on', true], bad: 'often', absent: false },
+  SONDE_RELOAD_SIGNAL: {
+    path: 'reloadSignal',
+    good: ['sighup', 'SIGHUP'],
+    bad: 'SIGKILL',
+    absent: undefined,
+  },
+  SONDE_SPOOL_DIR: { path: 'spool.dir', good: ['/var/spool/shop', '/var/spool/shop'], absent: undefined },
+  SONDE_SPOOL_MAX_BYTES: {
+    path: 'spool.maxBytes',
+    good: ['1048576', 1_048_576],
+    bad: '50MB',
+    absent: 52_428_800,
+  },
+  SONDE_MEMORY_MAX_BYTES: {
+    path: 'memory.maxBytes',
+    good: ['1048576', 1_048_576],
+    bad: '0',
+    absent: 33_554_432,
   },
   SONDE_OTLP: { path: 'otlp.off', good: ['OFF', true], bad: 'perhaps', absent: false },
   SONDE_DEBUG: { path: 'debug', good: ['1', true], bad: 'very', absent: false },
@@ -158,6 +201,17 @@ const rows: Record<string, Row> = {
     absent: 60_000,
   },
   OTEL_METRIC_EXPORT_TIMEOUT: millis('metrics.exportTimeoutMillis', 30_000),
+  OTEL_EXPORTER_PROMETHEUS_HOST: {
+    path: 'metrics.prometheus.host',
+    good: ['0.0.0.0', '0.0.0.0'],
+    absent: '127.0.0.1',
+  },
+  OTEL_EXPORTER_PROMETHEUS_PORT: {
+    path: 'metrics.prometheus.port',
+    good: ['9090', 9_090],
+    bad: '70000',
+    absent: 9_464,
+  },
   OTEL_METRICS_EXEMPLAR_FILTER: {
     path: 'metrics.exemplarFilter',
     good: ['Always_On', 'always_on'],
@@ -229,7 +283,7 @@ function at(config: Config, path: string): unknown {
 
 describe('environment variables', () => {
   it('has a row here for every variable of the table', () => {
-    const names = [fallback, ...variables].map((variable) => variable.name);
+    const names = [...fallbacks, ...variables].map((variable) => variable.name);
     expect(Object.keys(rows)).to.have.members(names);
   });
 

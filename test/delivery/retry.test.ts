@@ -76,6 +76,17 @@ describe('retrying', () => {
     expect(await done).to.include({ outcome: 'ok' });
   });
 
+  it('keeps to the pause that the destination asked for, however it is nudged', async () => {
+    const { exporter, times } = answering({ ...failed, retryAfterMillis: 200 }, { outcome: 'ok' });
+    const outer = retrying(exporter, policy);
+    const done = outer.export([1]);
+    await eventually(() => times.length === 1);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    outer.nudge();
+    await done;
+    expect(times[1]! - times[0]!).to.be.above(199);
+  });
+
   it('makes one last attempt when hurried, and one for each later batch', async () => {
     const { exporter, times } = answering(failed);
     const outer = retrying(exporter, { ...policy, initialMillis: 60_000 });

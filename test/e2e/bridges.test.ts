@@ -8,7 +8,7 @@ import { preloadWays } from '../support/service.ts';
 import { appFolder } from '../support/tarball.ts';
 
 const apps = join(import.meta.dirname, 'apps/bridges');
-const packages = ['express', 'pino', 'winston', 'bunyan', 'log4js'];
+const packages = ['express', 'pino', 'winston', 'bunyan', 'log4js', '@logtape/logtape'];
 
 for (const node of nodeVersions()) {
   describe(`pino, winston and console in one app (Node ${node.name})`, function () {
@@ -24,7 +24,12 @@ for (const node of nodeVersions()) {
       env: Record<string, string> = {},
     ): Promise<[Ended, OtlpSink]> {
       const sink = await startSink();
-      const all = { OTEL_EXPORTER_OTLP_ENDPOINT: sink.httpUrl, OTEL_METRIC_EXPORT_INTERVAL: '60000', ...env };
+      const all = {
+        OTEL_EXPORTER_OTLP_ENDPOINT: sink.httpUrl,
+        OTEL_METRIC_EXPORT_INTERVAL: '60000',
+        SONDE_ACCESS_LOG: 'off',
+        ...env,
+      };
       const ended = await runNode(args, { cwd: folder, node: node.path, env: all });
       await sink.close();
       expect(ended.code, ended.stderr).to.equal(0);
@@ -67,6 +72,17 @@ for (const node of nodeVersions()) {
       });
     }
 
+    it('has the ids on all three lines when the console is told to have them', async () => {
+      const env = { SONDE_BRIDGES__CONSOLE: 'send,inject' };
+      const [ended, sink] = await run(['--import', 'sonde/register', 'app.mjs'], env);
+      const lines = ended.stdout.split('\n').filter((line) => /order|charge/.test(line));
+      const { traceId, spanId } = sink.spans().find((span) => span.kind === 2)!;
+      expect(lines).to.have.length(3);
+      for (const line of lines) expect(line).to.include(traceId).and.include(spanId).and.include('order-7');
+      const logs = bridgedLogs(sink);
+      expect(logs.map((log) => [log.traceId, log.spanId])).to.deep.equal(Array(3).fill([traceId, spanId]));
+    });
+
     it('leaves everything alone when the bridges are off', async () => {
       const off = {
         SONDE_BRIDGES__PINO: 'none',
@@ -105,17 +121,18 @@ for (const node of nodeVersions()) {
       ['ES modules', ['--import', 'sonde/register', 'others.mjs']],
       ['loggers that were made before init()', ['late.cjs']],
     ] as const) {
-      it(`hears pino, bunyan, log4js and winston in ${name}, each once`, async () => {
+      it(`hears pino, bunyan, log4js, LogTape and winston in ${name}, each once`, async () => {
         const [ended, sink] = await run(args);
         const logs = sink.logs().filter(({ body }) => String(body).includes('hello'));
         expect(logs.map(({ scope }) => scope)).to.have.members([
           'by.pino',
           'by.bunyan',
           'by.log4js',
+          'by.logtape',
           'by.winston',
         ]);
         const lines = ended.stdout.split('\n').filter((line) => line.includes('hello'));
-        expect(lines, ended.stdout).to.have.length(4);
+        expect(lines, ended.stdout).to.have.length(5);
         const id = logs[0]!.attributes.correlation_id as string;
         expect(id).to.be.a('string');
         for (const log of logs) {

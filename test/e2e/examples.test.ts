@@ -8,7 +8,7 @@ import { appFolder } from '../support/tarball.ts';
 const examples = join(import.meta.dirname, '../../examples');
 
 function run(folder: string, args: string[], env: Record<string, string> = {}): Promise<Ended> {
-  const packages = folder === 'express-postgres' ? ['express', 'pg'] : [];
+  const packages = { express: ['express'], 'express-postgres': ['express', 'pg'] }[folder] ?? [];
   return runNode(args, { cwd: appFolder(packages, join(examples, folder)), env });
 }
 
@@ -49,6 +49,36 @@ describe('examples', function () {
     for (const line of linesOf(ended, 'shop')) expect(line).to.include({ 'user.id': 'ada' });
   });
 
+  it('metrics: the exemplar of the slow bucket finds the log line of its request (A57)', async () => {
+    const ended = await run('metrics', ['metrics.mjs']);
+    expectRun(ended);
+    expect(ended.stdout).to.match(/^orders_created_total\{channel="web",.*\} 9 /m);
+    const traceId = /The slow checkout was trace (\w{32})/.exec(ended.stdout)?.[1];
+    const [line] = linesOf(ended, 'shop.checkout');
+    expect(line).to.include({ message: 'the bank was slow', trace_id: traceId });
+    expect(ended.stdout).to.match(/In short: \{"uptime_seconds":[\d.]+,"requests_total":9,"start_time":"20/);
+  });
+
+  it('testing: the tests of an app see its logs, spans and metrics, each only its own (A66, A67)', async () => {
+    const ended = await run('testing', ['--test', '--test-reporter=tap', 'orders.test.mjs']);
+    expectRun(ended);
+    expect(ended.stdout)
+      .to.match(/^# pass 4$/m)
+      .and.match(/^# fail 0$/m);
+  });
+
+  it('log-handlers: the details of the order that fails are shown, and of no other (A4, A39)', async () => {
+    const ended = await run('log-handlers', ['log-handlers.mjs']);
+    expectRun(ended);
+    expect(ended.stdout.split('\n').filter((line) => / shop\./.test(line))).to.deep.equal([
+      'INFO shop.orders order made',
+      'DEBUG shop.orders price looked up',
+      'DEBUG shop.orders card asked',
+      'ERROR shop.orders card refused',
+    ]);
+    expect(ended.stdout).to.match(/The file has one line, of trace [0-9a-f]{32}: card refused/);
+  });
+
   it('worker-threads: the line written in the worker carries the ids of the request', async () => {
     const ended = await run('worker-threads', ['--import', 'sonde/register', 'main.mjs']);
     expectRun(ended);
@@ -60,6 +90,36 @@ describe('examples', function () {
       correlation_id: 'upload-7',
       trace_id: asked!.trace_id,
     });
+  });
+
+  it('alerts: a thousand errors are two mails without their password (A43)', async () => {
+    const ended = await run('alerts', ['alerts.mjs']);
+    expectRun(ended);
+    expect(ended.stdout).to.contain('1,000 errors, 2 mails');
+    expect(ended.stdout).to.contain('Subject: [shop] ERROR: payment refused (999 more)');
+    expect(ended.stdout).to.contain('password: [REDACTED]').and.not.to.contain('horse');
+  });
+
+  it('express: one access line a request, and each error and attempt told once (A30, A51, A64, A70)', async () => {
+    const ended = await run('express', ['--import', 'sonde/register', 'app.mjs']);
+    expectRun(ended);
+    const lines = ended.lines.filter((line) => line.correlation_id === 'visit-1');
+    expect(lines.map(({ logger, level, message }) => `${logger} ${level} ${message}`)).to.deep.equal([
+      'express INFO order looked up',
+      'access INFO GET /shops/7/orders/42 200',
+      'express ERROR order failed',
+      'access INFO GET /broken 500',
+      'sonde.security.permission_denied WARN permission_denied',
+      'access INFO GET /admin 403',
+      'sonde.request WARN Not Found: /nothing',
+      'access INFO GET /nothing 404',
+    ]);
+    expect(lines[1]).to.include({
+      'http.route': '/shops/:shop/orders/:id',
+      'user.id': '42',
+      'cart.items': 3,
+    });
+    expect(ended.stdout).to.not.match(/hunter2|ann@example/);
   });
 
   it('express-postgres: each request keeps its own ids across the pool', async function () {

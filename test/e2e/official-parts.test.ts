@@ -88,4 +88,105 @@ describe('official parts', function () {
       });`);
     expect(ended.lines.find((line) => line.names)?.names).to.include('orders.renamed');
   });
+
+  const served = `
+    const server = require('node:http').createServer(async (request, response) => {
+      counter('asked').add(1);
+      await withSpan('work', () => getLogger('shop').info('asked', { url: request.url }));
+      response.end('ok');
+    }).listen(0, '127.0.0.1', async () => {
+      const answers = [];
+      for (let i = 0; i < 20; i++) {
+        const answer = await fetch('http://127.0.0.1:' + server.address().port + '/' + i);
+        answers.push(answer.status + (await answer.text()));
+      }
+      await sonde.forceFlush({ timeoutMillis: 1200 });
+      const { counters, mode } = sonde.status();
+      console.log(JSON.stringify({ answers: [...new Set(answers)], count: answers.length, mode, errors: counters['official.errors'] ?? 0 }));
+      server.close();
+      await sonde.shutdown({ timeoutMillis: 1200 });
+    });`;
+
+  const broken: Record<string, { sdk: string; says: RegExp }> = {
+    'a span processor that throws': {
+      sdk: '{ spanProcessors: [new (class Thrower { onStart() { fail(); } onEnd() { fail(); } forceFlush() { fail(); } shutdown() { fail(); } })()] }',
+      says: /onEnd of the span processor Thrower threw: Error: broken/,
+    },
+    'a span processor that rejects': {
+      sdk: '{ spanProcessors: [new (class Rejecter { onStart() {} onEnd() {} async forceFlush() { fail(); } async shutdown() { fail(); } })()] }',
+      says: /forceFlush of the span processor Rejecter failed: Error: broken/,
+    },
+    'a span processor that hangs': {
+      sdk: '{ spanProcessors: [new (class Hanger { onStart() {} onEnd() {} forceFlush() { return never; } shutdown() { return never; } })()] }',
+      says: /forceFlush of the span processor Hanger has not answered for 900 ms/,
+    },
+    'a metric reader that throws': {
+      sdk: `{ metricReaders: [new (class Thrower { setMetricProducer() {} selectAggregation() { fail(); } selectAggregationTemporality() { fail(); }
+        selectCardinalityLimit() { fail(); } forceFlush() { fail(); } shutdown() { fail(); } })()] }`,
+      says: /selectAggregation of the metric reader Thrower threw: Error: broken/,
+    },
+    'a metric reader that hangs': {
+      sdk: '{ metricReaders: [new (class Hanger { setMetricProducer() {} forceFlush() { return never; } shutdown() { return never; } })()] }',
+      says: /forceFlush of the metric reader Hanger has not answered for 900 ms/,
+    },
+    'a sampler that throws': {
+      sdk: '{ sampler: new (class Thrower { shouldSample() { fail(); } })() }',
+      says: /shouldSample of the sampler Thrower threw: Error: broken/,
+    },
+    'an instrumentation that throws': {
+      sdk: `{ instrumentations: [{ instrumentationName: 'broken', setTracerProvider() {}, setMeterProvider() {}, enable: fail, disable: fail }] }`,
+      says: /enable of the instrumentation broken threw: Error: broken/,
+    },
+  };
+
+  for (const [name, { sdk, says }] of Object.entries(broken)) {
+    it(`may be broken: the app serves beside ${name}, which is counted, and said once (A44)`, async () => {
+      const { ended, sink } = await run(`
+        const { counter } = require('sonde');
+        const fail = () => { throw new Error('broken'); };
+        const never = new Promise(() => {});
+        const sonde = init({ sdk: ${sdk} });
+        ${served}`);
+      const result = ended.lines.find((line) => line.answers)!;
+      expect(result).to.deep.include({ answers: ['200ok'], count: 20, mode: 'running' });
+      expect(result.errors).to.be.greaterThan(0);
+      expect(ended.stderr.match(new RegExp(says, 'g')), ended.stderr).to.have.length(1);
+      // Sonde's own way is the same as ever.
+      expect(sink.spans().filter((span) => span.name === 'work')).to.have.length(20);
+      expect(sink.logs().filter((log) => log.body === 'asked')).to.have.length(20);
+    });
+  }
+
+  for (const [name, body] of Object.entries({
+    throws: 'fail();',
+    rejects:
+      'done?.({ code: 1, error: new Error("broken") }); return done ? undefined : Promise.reject(new Error("broken"));',
+    hangs: 'return done ? undefined : never;',
+  })) {
+    it(`may be broken: the app serves beside official processors and a reader whose exporter ${name} (A44)`, async () => {
+      const { ended, sink } = await run(`
+        const { counter } = require('sonde');
+        const { BatchSpanProcessor, SimpleSpanProcessor } = require('@opentelemetry/sdk-trace');
+        const { PeriodicExportingMetricReader } = require('@opentelemetry/sdk-metrics');
+        const fail = () => { throw new Error('broken'); };
+        const never = new Promise(() => {});
+        const act = (done) => { ${body} };
+        const exporter = { export: (items, done) => act(done), forceFlush: async () => act(), shutdown: async () => act() };
+        const sonde = init({ sdk: {
+          spanProcessors: [new SimpleSpanProcessor({ exporter }), new BatchSpanProcessor({ exporter, scheduledDelayMillis: 10, exportTimeoutMillis: 300 })],
+          metricReaders: [new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 50, exportTimeoutMillis: 40 })],
+        } });
+        ${served}`);
+      expect(ended.lines.find((line) => line.answers)).to.deep.include({
+        answers: ['200ok'],
+        count: 20,
+        mode: 'running',
+      });
+      expect(ended.stderr, 'nobody is left in the dark').to.match(
+        /broken|has not answered|timed out|timeout/i,
+      );
+      expect(sink.spans().filter((span) => span.name === 'work')).to.have.length(20);
+      expect(sink.logs().filter((log) => log.body === 'asked')).to.have.length(20);
+    });
+  }
 });

@@ -47,6 +47,20 @@ const files: Record<string, string> = {
     } else {
       http.createServer((request, response) => { ${log('worker')} response.end('ok'); }).listen(0, '127.0.0.1');
     }`,
+  'cluster-unit.cjs': `
+    const cluster = require('node:cluster');
+    const http = require('node:http');
+    const { detached, extract } = require('sonde');
+    if (cluster.isPrimary) {
+      const asked = { traceparent: '00-' + 'a'.repeat(32) + '-' + 'b'.repeat(16) + '-01', 'x-correlation-id': 'deploy-7' };
+      extract(asked, () => cluster.fork()).on('listening', ({ port }) => {
+        const ended = (response) => response.resume().on('end', () => cluster.disconnect());
+        detached(() => http.get({ port, host: '127.0.0.1', agent: false }, ended));
+      });
+    } else {
+      ${log('script')}
+      http.createServer((request, response) => { ${log('request')} response.end('ok'); }).listen(0, '127.0.0.1');
+    }`,
 };
 
 for (const node of nodeVersions()) {
@@ -142,6 +156,14 @@ for (const node of nodeVersions()) {
       expect(bodies(sink)).to.deep.equal(['primary', 'worker', 'worker']);
       expect(instances(sink)).to.equal(3);
       expect(sink.spans().filter((span) => span.kind === 2)).to.have.length(2);
+    });
+
+    it('continues in a worker of a cluster the work that forked it, and in none of its requests (A31)', async () => {
+      const { sink } = await run(['--require', 'sonde/register', 'cluster-unit.cjs']);
+      const traceOf = (body: string) => sink.logs().find((log) => log.body === body)?.traceId;
+      expect(bodies(sink)).to.deep.equal(['request', 'script']);
+      expect(traceOf('script')).to.equal('a'.repeat(32));
+      expect(traceOf('request')).to.not.equal('a'.repeat(32));
     });
   });
 }

@@ -1,4 +1,5 @@
 /** Every name that Sonde emits by itself is one of OpenTelemetry's semantic conventions, or listed here with its reason. */
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -6,9 +7,10 @@ import * as stable from '@opentelemetry/semantic-conventions';
 import * as incubating from '@opentelemetry/semantic-conventions/incubating';
 import { expect } from 'chai';
 import { type Ended, runNode } from '../support/child.ts';
+import { type MongoStub, startMongoStub } from '../support/mongo-stub.ts';
 import { nodeVersions } from '../support/nodes.ts';
 import { type OtlpSink, startSink } from '../support/otlp-sink.ts';
-import { requirePostgres } from '../support/services.ts';
+import { requireMariadb, requirePostgres, requireRabbitmq, requireRedis } from '../support/services.ts';
 import { appFolder } from '../support/tarball.ts';
 
 const constants: [string, unknown][] = [...Object.entries(stable), ...Object.entries(incubating)];
@@ -32,6 +34,14 @@ function deprecatedValues(): Set<string> {
 
 /** Names of Sonde's own, which the conventions have no word for. */
 const ownNames: Record<string, string> = {
+  'sonde.dns_ms': 'how long a new connection took to come about, on the span that waited for it',
+  'sonde.connect_ms': 'the same',
+  'sonde.tls_ms': 'the same',
+  'error.fingerprint': 'what equal errors have in common',
+  'job.name': 'which kind of job a message is, where a queue has several (A31)',
+  'job.attempt': 'which try of it this is',
+  'sonde.slow_query.threshold_ms': 'on the event of a finding',
+  'sonde.pool_wait.threshold_ms': 'the same',
   correlation_id: 'the id that joins the telemetry of one unit of work (A27)',
 };
 
@@ -39,7 +49,11 @@ const ownNames: Record<string, string> = {
 const units: Record<string, string> = {
   'http.server.request.duration': 's',
   'http.client.request.duration': 's',
+  'http.server.active_requests': '{request}',
   'db.client.operation.duration': 's',
+  'db.client.connection.create_time': 's',
+  'db.client.connection.use_time': 's',
+  'db.client.connection.wait_time': 's',
   'nodejs.eventloop.delay.min': 's',
   'nodejs.eventloop.delay.max': 's',
   'nodejs.eventloop.delay.mean': 's',
@@ -57,11 +71,46 @@ const units: Record<string, string> = {
 
 const kinds: Record<string, string> = {
   'nodejs.eventloop': 'gauge',
+  'otel.sdk': 'sum',
   'v8js.memory': 'sum',
   'v8js.gc.duration': 'histogram',
   'http.server.request.duration': 'histogram',
   'http.client.request.duration': 'histogram',
+  'http.server.active_requests': 'sum',
   'db.client.operation.duration': 'histogram',
+  'db.client.connection': 'histogram',
+};
+
+/** Sonde's own delivery: which of it has happened already when a collection is made is a matter of moments. */
+const isOfDelivery = (name: string): boolean => name.startsWith('otel.sdk.');
+
+function unitOf(name: string): string | undefined {
+  if (!isOfDelivery(name)) return units[name];
+  const [, noun] = /\.(span|log|metric_data_point)\./.exec(name) ?? [];
+  return { span: '{span}', log: '{log_record}', metric_data_point: '{data_point}' }[noun ?? ''];
+}
+
+/** What libraries are measured by beyond that: unit and kind. */
+const libraryMetrics: Record<string, [unit: string, kind: string]> = {
+  'messaging.client.operation.duration': ['s', 'histogram'],
+  'messaging.client.sent.messages': ['{message}', 'sum'],
+  'messaging.client.consumed.messages': ['{message}', 'sum'],
+  'messaging.process.duration': ['s', 'histogram'],
+  'db.client.connection.count': ['{connection}', 'sum'],
+  'db.client.connection.idle.max': ['{connection}', 'sum'],
+  'db.client.connection.idle.min': ['{connection}', 'sum'],
+  'db.client.connection.limit': ['{connection}', 'sum'],
+  'db.client.connection.pending_requests': ['{request}', 'sum'],
+};
+
+/** Metrics of Sonde's own, which the conventions have no word for. */
+const ownMetrics: Record<string, [unit: string, kind: string, reason: string]> = {
+  'cache.hits': ['{lookup}', 'sum', 'what a cache answered (A58)'],
+  'cache.misses': ['{lookup}', 'sum', 'the same'],
+  'job.retries': ['{job}', 'sum', 'jobs that were tried again (A31)'],
+  'sonde.db.slow_queries': ['', 'sum', 'a finding'],
+  'sonde.db.n_plus_one': ['', 'sum', 'a finding'],
+  'sonde.db.pool_waits': ['', 'sum', 'a finding'],
 };
 
 /** What the app itself has given. */
@@ -137,10 +186,10 @@ for (const node of nodeVersions()) {
     it('know every metric, its unit, its kind and its attributes', () => {
       const metrics = sink.metrics();
       const names = [...new Set(metrics.map((metric) => metric.name))].sort();
-      expect(names).to.deep.equal(Object.keys(units).sort());
+      expect(names.filter((name) => !isOfDelivery(name))).to.deep.equal(Object.keys(units).sort());
       expect(names.filter((name) => !metricNames.has(name))).to.deep.equal([]);
       for (const { name, unit, kind, points } of metrics) {
-        expect(unit, name).to.equal(units[name]);
+        expect(unit, name).to.equal(unitOf(name));
         const prefix = Object.keys(kinds).find((each) => name.startsWith(each))!;
         expect(kind, name).to.equal(kinds[prefix]);
         expect(
@@ -170,6 +219,88 @@ for (const node of nodeVersions()) {
           .flatMap((m) => [m.name, ...m.points.flatMap((point) => Object.keys(point.attributes))]),
       ]);
       expect([...names].filter((name) => deprecated.has(name))).to.deep.equal([]);
+    });
+  });
+}
+
+for (const node of nodeVersions()) {
+  describe(`semantic conventions of libraries (Node ${node.name})`, function () {
+    this.timeout(60_000);
+    let sink: OtlpSink;
+    let stub: MongoStub;
+
+    before(async function () {
+      for (const required of [requirePostgres, requireMariadb, requireRedis, requireRabbitmq])
+        await required(this);
+      [sink, stub] = [await startSink(), await startMongoStub()];
+      const packages = [
+        'amqplib',
+        'bullmq',
+        'express',
+        'ioredis',
+        'mariadb',
+        'mongodb',
+        'mysql2',
+        'pg',
+        'redis',
+      ];
+      const args = ['--no-warnings', '--import', 'sonde/register', 'libraries.mjs'];
+      const ended = await runNode([...args, `sonde-${randomUUID()}`, String(stub.port)], {
+        cwd: appFolder(packages, join(import.meta.dirname, 'apps/semconv')),
+        node: node.path,
+        env: {
+          OTEL_EXPORTER_OTLP_ENDPOINT: sink.httpUrl,
+          SONDE_SLOW_QUERY_MS: '20',
+          SONDE_POOL_WAIT_MS: '10',
+        },
+      });
+      await Promise.all([sink.close(), stub.close()]);
+      expect(ended).to.include({ code: 0, signal: null });
+    });
+
+    it('are met by an app that uses them all, with errors', () => {
+      const attributes = sink.spans().map((span) => span.attributes);
+      const systems = (name: string) =>
+        [...new Set(attributes.map((each) => each[name]).filter(Boolean))].sort();
+      const databases = ['mariadb', 'mongodb', 'mysql', 'postgresql', 'redis'];
+      expect(systems('db.system.name')).to.deep.equal(databases);
+      expect(systems('messaging.system.name')).to.deep.equal(['bullmq', 'rabbitmq']);
+      expect(attributes.filter((each) => each['error.type'] !== undefined).length).to.be.greaterThan(5);
+    });
+
+    it('know every attribute of spans, their events and links', () => {
+      const spans = sink.spans();
+      expect(unknownNames(spans.map((span) => span.attributes))).to.deep.equal([]);
+      const events = spans.flatMap((span) => span.events.map((event) => event.attributes));
+      expect(unknownNames(events)).to.deep.equal([]);
+    });
+
+    it('know every metric, its unit, its kind and its attributes', () => {
+      const metrics = sink.metrics();
+      const names = new Set(metrics.map((metric) => metric.name));
+      for (const name of [...Object.keys(libraryMetrics), ...Object.keys(ownMetrics)])
+        expect(names.has(name), name).to.equal(true);
+      const own = Object.keys(ownMetrics);
+      expect([...names].filter((name) => !metricNames.has(name)).sort()).to.deep.equal(own.sort());
+      for (const { name, unit, kind, points } of metrics) {
+        const [ownUnit = unitOf(name), ownKind] = libraryMetrics[name] ?? ownMetrics[name] ?? [];
+        const prefix = Object.keys(kinds).find((each) => name.startsWith(each))!;
+        expect([unit, kind], name).to.deep.equal([ownUnit, ownKind ?? kinds[prefix]]);
+        const attributes = points.map((point) => point.attributes);
+        expect(unknownNames(attributes, new Set()), name).to.deep.equal([]);
+      }
+    });
+
+    it('have deprecated nothing of it', () => {
+      const deprecated = deprecatedValues();
+      const names = [
+        ...sink.spans().flatMap((span) => Object.keys(span.attributes)),
+        ...sink
+          .metrics()
+          .flatMap((m) => [m.name, ...m.points.flatMap((point) => Object.keys(point.attributes))]),
+      ];
+      const found = [...new Set(names)].filter((name) => deprecated.has(name));
+      expect(found).to.deep.equal([]);
     });
   });
 }

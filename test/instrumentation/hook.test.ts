@@ -129,6 +129,41 @@ describe('the dispatcher', () => {
     expect(marked).to.equal(true);
   });
 
+  it('patches a package that is an ES module before anyone who imports it runs', async () => {
+    const esm = {
+      'index.js': "export { Thing } from './thing.js'; globalThis.order.push('esm-lib');",
+      'thing.js': 'export class Thing {}',
+    };
+    put('.', 'esm-lib', esm, { type: 'module' });
+    put('.', 'other-lib', { 'index.js': "globalThis.order.push('other-lib');" }, { type: 'module' });
+    const instrumentation = Object.assign(marker('esm-lib'), { takesNamespaces: true });
+    (globalThis as any).order = [];
+    hooks = arm([instrumentation], sensors);
+    const app =
+      "import 'other-lib'; import { Thing } from 'esm-lib'; export const seen = new Thing().marked;";
+    expect((await importIn('.', app)).seen).to.equal(true);
+    expect(requireIn('.')('esm-lib').Thing.prototype.marked).to.equal(true);
+    expect(instrumentation.count).to.equal(1);
+    expect((globalThis as any).order).to.deep.equal(['other-lib', 'esm-lib']);
+    expect(hooks.report().patched).to.deep.equal([
+      {
+        name: 'esm-lib',
+        specifier: 'esm-lib',
+        version: '1.2.3',
+        path: join(folder, 'node_modules/esm-lib/index.js'),
+      },
+    ]);
+  });
+
+  it('patches an entry of a package that is not its main file', async () => {
+    put('.', 'lib', { 'index.js': thing, 'promise.js': thing });
+    const instrumentation = marker('lib', ['lib/promise.js']);
+    hooks = arm([instrumentation], sensors);
+    const text = "import promise from 'lib/promise.js'; export const seen = new promise.Thing().marked;";
+    expect((await importIn('.', text)).seen).to.equal(true);
+    expect(new (requireIn('.')('lib').Thing)().marked).to.equal(undefined);
+  });
+
   it('patches a workspace package that ES modules import by its link', async () => {
     const home = join(folder, 'packages/linked');
     mkdirSync(home, { recursive: true });

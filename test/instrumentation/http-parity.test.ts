@@ -184,6 +184,8 @@ function describeSpans(
     facts[`${at} · status message`] = span.status.message;
     facts[`${at} · events`] = span.events.map((event) => event.name).join(', ');
     for (const [key, value] of Object.entries(span.attributes)) {
+      // Another time in every run: the official one makes spans of it, by `instrumentation-net` and `-dns`.
+      if (key === 'sonde.connect_ms') continue;
       const isEphemeral = key === 'network.peer.port' && span.kind === SpanKind.SERVER;
       facts[`${at} · ${key}`] = isEphemeral ? 'ephemeral' : known(value);
     }

@@ -5,9 +5,11 @@ import { AlwaysOffSampler, type ReadableSpan } from '@opentelemetry/sdk-trace';
 import { expect } from 'chai';
 // @ts-expect-error: it has no types of its own.
 import express from 'express';
-import { httpServer, setRoute } from '../../instrumentation/http-server.ts';
+import { setRoute } from '../../instrumentation/framework.ts';
+import { httpServer } from '../../instrumentation/http-server.ts';
 import { activeContext, rootContext } from '../../src/context/context.ts';
 import { stampOf } from '../../src/context/correlation.ts';
+import { ownPaths, ownServer } from '../../src/own-servers.ts';
 import { type Observed, type ObservedOptions, observe } from '../support/observed.ts';
 import { connect, headerLines, listen, type Running, rawRequest } from '../support/raw-http.ts';
 
@@ -259,6 +261,19 @@ describe('HTTP server', () => {
       await rawRequest(running.port, 'GET /healthzz HTTP/1.1');
       await rawRequest(running.port, 'GET /a/healthz HTTP/1.1');
       expect(await observed.ended(2)).to.have.length(2);
+    });
+
+    it("are those of a server of ours, too, and what we mount on the app's", async () => {
+      await serve(ok);
+      ownPaths(running.server, new Map([['/internal/metrics', true]]));
+      await rawRequest(running.port, 'GET /internal/metrics?format=json HTTP/1.1');
+      await rawRequest(running.port, 'GET /internal HTTP/1.1');
+      expect((await observed.ended(1)).map(({ attributes }) => attributes['url.path'])).to.deep.equal([
+        '/internal',
+      ]);
+      ownServer(running.server);
+      await rawRequest(running.port, 'GET /anything HTTP/1.1');
+      expect(observed.spans).to.have.length(1);
     });
 
     it('see nothing of the request before them on the same socket', async () => {

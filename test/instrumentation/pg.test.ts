@@ -1,8 +1,10 @@
 import { once } from 'node:events';
+import { createRequire } from 'node:module';
 import net from 'node:net';
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { expect } from 'chai';
 import pgModule from 'pg';
+import QueryStream from 'pg-query-stream';
 import { pg } from '../../instrumentation/pg.ts';
 import { activeContext, rootContext } from '../../src/context/context.ts';
 import { stampOf } from '../../src/context/correlation.ts';
@@ -11,6 +13,8 @@ import { instrumentationContract } from '../support/instrumentation-contract.ts'
 import { requirePostgres } from '../support/services.ts';
 
 const { Client, Pool, Query } = pgModule;
+// It brings no types.
+const Cursor = createRequire(import.meta.url)('pg-cursor');
 const place = { host: '127.0.0.1', user: 'postgres', database: 'postgres' };
 const metric = 'db.client.operation.duration';
 const pooled = Object.getPrototypeOf(Pool.prototype);
@@ -141,6 +145,31 @@ describe('pg', () => {
       await client.query('SELECT 1');
       expect(seen).to.deep.equal(['events', 'events', 'events']);
       expect(names()).to.deep.equal(['SELECT sonde_orders', 'SELECT']);
+      expect(process.calls()[0]?.attributes['db.response.returned_rows']).to.equal(2);
+    });
+
+    it('a cursor and a stream, until their last row, in the context of the caller', async () => {
+      const text = 'SELECT * FROM sonde_orders';
+      const seen: (string | undefined)[] = [];
+      await process.within('cursor', async () => {
+        const cursor: any = client.query(new Cursor(text));
+        await new Promise<void>((resolve, reject) => {
+          cursor.read(10, (error: unknown) => {
+            seen.push(correlationHere());
+            if (error) reject(error);
+            else resolve();
+          });
+        });
+        await cursor.close();
+      });
+      await process.within('stream', async () => {
+        const stream = client.query(new QueryStream(text));
+        stream.on('data', () => seen.push(correlationHere()));
+        await once(stream, 'end');
+      });
+      await client.query('SELECT 1');
+      expect(seen).to.deep.equal(['cursor', 'stream', 'stream']);
+      expect(names()).to.deep.equal(['SELECT sonde_orders', 'SELECT sonde_orders', 'SELECT']);
       expect(process.calls()[0]?.attributes['db.response.returned_rows']).to.equal(2);
     });
 

@@ -21,6 +21,9 @@ export function captured(fn: () => void): LogRecord[] {
   return records;
 }
 
+/** The formats that are other loggers' lines. */
+export const presetNames = ['otlp-json', 'pino', 'ecs', 'structlog', 'django'] as const;
+
 /** A record born outside any unit of work. */
 export function recordWith(parts: Partial<LogRecord> = {}): LogRecord {
   return {

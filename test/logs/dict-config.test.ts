@@ -2,14 +2,20 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
+import { alertDestination } from '../../exporters/alert.ts';
 import { fileDestination } from '../../exporters/file.ts';
+import { flightRecorder } from '../../exporters/flight-recorder.ts';
+import { httpLogDestination } from '../../exporters/http-log.ts';
 import { memoryDestination } from '../../exporters/memory.ts';
-import { applyDict, type DestinationMakers, type DictConfig } from '../../src/logs/dict-config.ts';
-import { spellAsPython } from '../../src/logs/levels.ts';
+import { applyDict, type DictConfig } from '../../src/logs/dict-config.ts';
+import type { DestinationMakers } from '../../src/logs/dict-destinations.ts';
+import { lineFormat } from '../../src/logs/format.ts';
+import { spellForDict } from '../../src/logs/levels.ts';
 import { getLogger } from '../../src/logs/logger.ts';
 import { setSinks } from '../../src/logs/pipeline.ts';
 import type { LogRecord } from '../../src/logs/record.ts';
 import { configureNodes, nodeOf, parseLevels, setLevels } from '../../src/logs/tree.ts';
+import { useRedaction } from '../../src/processing/redact.ts';
 import dicts from '../fixtures/logging-dicts.json' with { type: 'json' };
 
 class SpecialFilter {
@@ -35,9 +41,15 @@ describe('dictConfig', () => {
   let before: ReturnType<typeof setSinks> = [];
 
   const makers: DestinationMakers = {
-    console: (_stream, format) => ({ write: (record) => void lines.push(format(record)) }),
+    console(_stream, format = 'json') {
+      const toLine = typeof format === 'function' ? format : lineFormat(format, false);
+      return { write: (record) => void lines.push(toLine(record)) };
+    },
     file: (options, format) => fileDestination({ ...options, path: path.join(folder, options.path), format }),
     memory: memoryDestination,
+    recorder: flightRecorder,
+    http: (options, format) => httpLogDestination({ ...options, format }),
+    alerts: (options) => alertDestination(options),
   };
   const registry = {
     'core.logging.RequestIDFilter': withId,
@@ -64,7 +76,7 @@ describe('dictConfig', () => {
   afterEach(() => {
     apply({ version: 1, disable_existing_loggers: false });
     configureNodes(new Map());
-    spellAsPython(false);
+    spellForDict(undefined);
     setSinks(before);
     setLevels(parseLevels('info'));
     rmSync(folder, { recursive: true });
@@ -101,10 +113,42 @@ describe('dictConfig', () => {
     const printed: LogRecord[] = [];
     setSinks([(record) => void printed.push(record)]);
     apply(dicts['S4 console']);
-    getLogger('sonde.server').info('x');
+    getLogger('sonde.template').info('x');
     getLogger('app').info('y');
     expect(lines).to.eql(['x']);
     expect(printed.map((record) => record.message)).to.eql(['y']);
+  });
+
+  it('takes a built-in format by its name, or as the class of a formatter (A9)', () => {
+    apply({
+      version: 1,
+      formatters: { elastic: { class: 'ecs' }, events: { '()': 'structlog' } },
+      handlers: {
+        a: { class: 'logging.StreamHandler', formatter: 'pino' },
+        b: { class: 'logging.StreamHandler', formatter: 'elastic' },
+        c: { class: 'logging.StreamHandler', formatter: 'events' },
+      },
+      loggers: { mixed: { handlers: ['a', 'b', 'c'] } },
+    });
+    getLogger('mixed').warn('made', { orderId: 1 });
+    const [pino, ecs, structlog] = lines.map((line) => JSON.parse(line));
+    expect(pino).to.include({ level: 40, name: 'mixed', msg: 'made', orderId: 1 });
+    expect(ecs).to.include({ 'log.level': 'warning', 'log.logger': 'mixed', message: 'made' });
+    expect(structlog).to.include({ event: 'made', level: 'warning', orderId: 1 });
+    expect(() =>
+      apply({ version: 1, handlers: { a: { class: 'logging.StreamHandler', formatter: 'pinoo' } } }),
+    ).to.throw(/handlers\.a\.formatter "pinoo" is no formatter; did you mean pino\?/);
+  });
+
+  it('speaks Python without a preset, as S1 does: WARNING, CRITICAL (A1)', () => {
+    apply({
+      version: 1,
+      handlers: { a: { class: 'logging.StreamHandler', formatter: 'json' } },
+      root: { handlers: ['a'] },
+    });
+    getLogger('spelt').warn('a');
+    getLogger('spelt').fatal('b');
+    expect(lines.map((line) => JSON.parse(line).level)).to.eql(['WARNING', 'CRITICAL']);
   });
 
   it('makes filters with their keywords, and takes handlers of the app (A6, A7, A19)', () => {
@@ -190,4 +234,31 @@ describe('dictConfig', () => {
         .with.property('code', 'SONDE_ERR_OPTION');
     });
   }
+
+  it('adds to the rules of privacy, on top of those of init (A62)', () => {
+    const log = getLogger('shop.privacy');
+    const told = () => {
+      lines = [];
+      log.info('call from cust-4711', { customer: { nickname: 's3cret' }, iban: 'mine' });
+      return lines.join();
+    };
+    const console = {
+      handlers: { console: { class: 'logging.StreamHandler', formatter: 'json' } },
+      root: { handlers: ['console'] },
+    };
+    apply({ version: 1, ...console });
+    expect(told()).to.include('s3cret').and.include('cust-4711');
+    apply({ version: 1, ...console, privacy: { redactKeys: ['nickname'], patterns: [/cust-\d+/g] } });
+    useRedaction({});
+    expect(told()).to.include('"nickname":"[REDACTED]"').and.not.include('cust-4711');
+    apply({ version: 1, ...console });
+    expect(told()).to.include('s3cret');
+  });
+
+  it('names a wrong rule of privacy by its path', () => {
+    expect(() => apply({ version: 1, privacy: { redactKey: ['a'] } })).to.throw(
+      /privacy\.redactKey .*redactKeys/,
+    );
+    expect(() => apply({ version: 1, privacy: { patterns: ['('] } })).to.throw(/privacy\.patterns/);
+  });
 });

@@ -1,5 +1,6 @@
 import vm from 'node:vm';
 import { expect } from 'chai';
+import { toReadableLog } from '../../exporters/otlp/log-record.ts';
 import { describeError, isError, stackText } from '../../src/logs/error-shape.ts';
 import { jsonFormat } from '../../src/logs/json-format.ts';
 import { recordWith } from './captured.ts';
@@ -66,7 +67,8 @@ describe('errors (A33)', () => {
       [null, 'null', 'null'],
       [Symbol('s'), 'symbol', 'Symbol(s)'],
       [{ message: 'like one' }, 'Object', 'like one'],
-      [{ a: 1 }, 'Object', 'a thrown Object'],
+      [{ a: 1, password: 'hunter22' }, 'Object', '{"a":1,"password":"[REDACTED]"}'],
+      [{}, 'Object', 'a thrown Object'],
       [Object.create(null), 'Object', 'a value without text'],
     ];
     for (const [thrown, type, message] of cases) expect(describeError(thrown)).to.include({ type, message });
@@ -117,3 +119,34 @@ describe('errors (A33)', () => {
     expect(stackText(describeError(bare))).to.equal('Error: x\ncaused by: string: why');
   });
 });
+
+describe('errors in OTLP', () => {
+  const sent = (error: unknown): Record<string, unknown> =>
+    toReadableLog(recordWith({ error }), { resource: { attributes: {} } }).attributes as never;
+
+  it('have stack, causes and class as exception.*, the same as in the line (A33)', () => {
+    const cause = new TypeError('no rows');
+    const errors = [
+      new PaymentRefused('no money', { cause }),
+      new AggregateError([cause, 'text'], 'all failed'),
+      Object.assign(new Error('named'), { name: 'CustomName' }),
+      Object.defineProperty(new Error('sly'), 'stack', { get: () => boom() }),
+      'just text',
+      { code: 7 },
+      null,
+    ];
+    for (const error of errors) {
+      const line = lineOf(error);
+      const attributes = sent(error);
+      expect(attributes['exception.type']).to.equal(line['error.type']);
+      expect(attributes['exception.message']).to.equal(line['error.message']);
+      expect(attributes['exception.stacktrace']).to.equal(line['error.stack']);
+      expect(attributes['error.fingerprint']).to.equal(line['error.fingerprint']);
+    }
+    expect(sent(errors[0])['exception.stacktrace']).to.contain('caused by: TypeError: no rows\n    at ');
+  });
+});
+
+function boom(): never {
+  throw new Error('no');
+}

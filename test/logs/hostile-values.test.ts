@@ -1,9 +1,10 @@
 import { expect } from 'chai';
+import { lineFormat } from '../../src/logs/format.ts';
 import { jsonFormat } from '../../src/logs/json-format.ts';
 import { logfmtFormat } from '../../src/logs/logfmt-format.ts';
 import { getLogger } from '../../src/logs/logger.ts';
 import { prettyFormat } from '../../src/logs/pretty-format.ts';
-import { captured, recordWith } from './captured.ts';
+import { captured, presetNames, recordWith } from './captured.ts';
 
 function revoked(): object {
   const { proxy, revoke } = Proxy.revocable({}, {});
@@ -116,6 +117,7 @@ const formats = {
   logfmt: logfmtFormat(),
   pretty: prettyFormat({ colors: false }),
 };
+const presets = Object.fromEntries(presetNames.map((name) => [name, lineFormat(name, false)]));
 
 describe('values that cannot be serialised', () => {
   for (const [name, [value, told]] of Object.entries(hostile)) {
@@ -124,11 +126,12 @@ describe('values that cannot be serialised', () => {
       const line = JSON.parse(formats.json(recordWith({ fields }))) as Record<string, unknown>;
       expect(line).to.include({ before: 1, after: 2 });
       if (told !== undefined) expect(line.value).to.eql(told);
-      for (const [kind, format] of Object.entries(formats)) {
+      for (const [kind, format] of Object.entries({ ...formats, ...presets })) {
         const text = format(recordWith({ fields, message: String(typeof value === 'string' ? value : 'x') }));
         expect(text, kind).to.not.match(/[\p{Cc}\u2028\u2029]/u);
         expect(text.length, kind).to.be.below(1_500_000);
         expect(text, kind).to.match(/after/);
+        if (kind in presets) expect(JSON.parse(text), kind).to.be.an('object');
       }
     });
 
@@ -154,6 +157,7 @@ describe('values that cannot be serialised', () => {
       for (const record of records) JSON.parse(formats.json(record));
       for (const record of records) expect(formats.pretty(record)).to.be.a('string');
       for (const record of records) expect(formats.logfmt(record)).to.be.a('string');
+      for (const format of Object.values(presets)) for (const record of records) JSON.parse(format(record));
     });
   }
 

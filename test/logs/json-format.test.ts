@@ -135,8 +135,9 @@ describe('the JSON line', () => {
         { depthSize: 'small' },
         text,
         fc.integer(),
+        // Larger whole numbers are cards now and then, by chance, and hidden as they should be.
         fc
-          .double({ noNaN: true, noDefaultInfinity: true })
+          .double({ noNaN: true, min: -1e11, max: 1e11 })
           .map((number) => (Object.is(number, -0) ? 0 : number)),
         fc.boolean(),
         fc.constant(null),

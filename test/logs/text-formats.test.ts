@@ -66,6 +66,13 @@ describe('the pretty line', () => {
     expect(text.replaceAll(colour, '')).to.not.match(commands);
   });
 
+  it('has a colour for each level', () => {
+    const colored = prettyFormat({ colors: true });
+    const levels = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'] as const;
+    const codes = levels.map((level) => [...colored(recordWith({ level })).matchAll(colour)][2]![1]);
+    expect(codes).to.eql(['90', '36', '32', '33', '31', '35']);
+  });
+
   it('has colours as NO_COLOR and FORCE_COLOR say', () => {
     expect(wantsColor(true, {})).to.equal(true);
     expect(wantsColor(false, {})).to.equal(false);

@@ -293,7 +293,7 @@ export const harmlessNames: readonly string[] = [
   'primaryKey',
   'foreign_key',
   'routing_key',
-  'messaging.rabbitmq.destination.routing_key',
+  'rabbitmq.destination.routing_key',
   'partitionKey',
   'idempotency_key',
   'public_key',

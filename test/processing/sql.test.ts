@@ -163,6 +163,75 @@ describe('sql', () => {
     });
   }
 
+  const dialects = [
+    'postgresql',
+    'mysql',
+    'mariadb',
+    'sqlite',
+    'microsoft.sql_server',
+    'oracle.db',
+    'gcp.spanner',
+    'clickhouse',
+    'other_sql',
+  ];
+  const openers = ["'", "E'", "N'", "q'[", "'''", '/*', '--', "$$'", '`', '"'];
+  for (const dialect of dialects) {
+    it(`lets nothing out before or behind what never closes in ${dialect}`, () => {
+      for (const opener of openers) {
+        const { text, summary } = readSql(`SELECT '${marker}' FROM t WHERE b = ${opener}`, dialect);
+        expect(text + summary, opener).to.not.include(marker);
+      }
+      for (const opener of ["'", "N'", '/*', "'a''"]) {
+        const { text, summary } = readSql(`SELECT a FROM t WHERE b = ${opener}${marker} and more`, dialect);
+        expect(text + summary, opener).to.not.include(marker);
+      }
+    });
+
+    it(`takes a statement of 1 MB in ${dialect}, whatever it repeats`, () => {
+      const more = [
+        '*/',
+        '/* /* */',
+        '(',
+        ',',
+        'IN (1,',
+        'VALUES (',
+        '1e',
+        '.',
+        'a',
+        ' ',
+        ':',
+        '@',
+        '?',
+        '\\',
+      ];
+      for (const piece of [...openers, ...more]) {
+        const { text } = readSql(`SELECT ${piece.repeat(Math.ceil(1_000_000 / piece.length))}`, dialect);
+        expect(text.length, piece).to.be.at.most(8192);
+      }
+    });
+  }
+
+  const quoted: [string, string[], string, string][] = [
+    ["Oracle's own delimiters", ['oracle.db', 'other_sql'], "q'[it's S3CRET]'", '?'],
+    ['the national form of them', ['oracle.db', 'other_sql'], "nq'!it's S3CRET!'", '?'],
+    ['brackets around a name', ['microsoft.sql_server'], "[Order Details], N'S3CRET'", '[Order Details], ?'],
+    ['a quote behind a backslash that may hide it', ['clickhouse'], "'it\\'s S3CRET', 'more'", '?'],
+    ['three quotes that may be one', ['other_sql'], "'''it's S3CRET'''", '?'],
+    ['text in double quotes', ['gcp.spanner', 'hive'], '"S3CRET", 1', '?, ?'],
+    ['an executable comment', ['mysql', 'mariadb'], "/*! 'S3CRET' */ 1", '?'],
+    ['a text with its character set', ['mysql', 'mariadb'], "_utf8'S3CRET'", '_utf8?'],
+    ['two signs that are no comment', ['mysql', 'mariadb'], "5--'a\n S3CRET '", '? ?'],
+    ['tags within tags', ['postgresql'], '$a$ $b$ S3CRET $b$ $a$', '?'],
+    ['a Unicode text and its escape', ['postgresql'], "U&'S3CRET' UESCAPE '!'", '? UESCAPE ?'],
+    ['a text that goes on in the next line', ['postgresql'], "'a'\n'S3CRET'", '? ?'],
+  ];
+  for (const [what, systems, given, expected] of quoted) {
+    it(`knows ${what} (${systems.join(', ')})`, () => {
+      for (const system of systems)
+        expect(sanitize(`SELECT ${given}`, system)).to.equal(`SELECT ${expected}`);
+    });
+  }
+
   const summaries: [string, string, (string | undefined)?, (string | undefined)?][] = [
     ['select * from orders', 'SELECT orders', 'SELECT', 'orders'],
     [

@@ -2,7 +2,7 @@
 import { type Span, trace } from '@opentelemetry/api';
 import type { ReadableSpan, Sampler } from '@opentelemetry/sdk-trace';
 import { type Armed, arm } from '../../instrumentation/hook.ts';
-import type { Config } from '../../src/config/config.ts';
+import { type Config, defaults } from '../../src/config/config.ts';
 import { activeContext, runIn } from '../../src/context/context.ts';
 import { type Correlation, withCorrelation } from '../../src/context/correlation.ts';
 import type { Instrumentation, Sensors } from '../../src/instrumentation.ts';
@@ -17,10 +17,18 @@ export interface ArmedProcess extends Observed {
 }
 
 /** Arms fresh `instrumentations`; `stop()` disarms them. */
-export function armed(instrumentations: readonly Instrumentation[], sampler?: Sampler): ArmedProcess {
+export function armed(
+  instrumentations: readonly Instrumentation[],
+  sampler?: Sampler,
+  config?: Partial<Config>,
+): ArmedProcess {
   const observed = observe([], { sampler });
   const tracer = observed.provider.getTracer('test');
-  const sensors: Sensors = { config: {} as Config, tracer, meter: observed.meters.getMeter('test') };
+  const sensors: Sensors = {
+    config: { ...defaults, ...config },
+    tracer,
+    meter: observed.meters.getMeter('test'),
+  };
   const hooks = arm(instrumentations, sensors);
   return {
     ...observed,

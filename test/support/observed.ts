@@ -1,21 +1,27 @@
 /** An in-memory tracer and meter with Sonde's context, and what instrumentations made of them. */
 import { type Attributes, propagation as apiPropagation, context, metrics, trace } from '@opentelemetry/api';
-import { type DataPoint, MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
+import { type DataPoint, MetricReader } from '@opentelemetry/sdk-metrics';
 import {
   type ReadableSpan,
   type Sampler,
   type SpanProcessor,
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
-import type { Config } from '../../src/config/config.ts';
+import { type Config, defaults, type Partially } from '../../src/config/config.ts';
 import { contextManager } from '../../src/context/context.ts';
 import { createPropagation, propagation, usePropagation } from '../../src/context/propagation.ts';
 import type { Instrumentation } from '../../src/instrumentation.ts';
+import type { Reader as MetricsReader } from '../../src/metrics/collector.ts';
+import { SondeMeterProvider } from '../../src/metrics/meter-provider.ts';
 
 export interface ObservedOptions {
   readonly correlation?: Partial<Config['correlation']>;
   readonly propagators?: readonly string[];
   readonly ignorePaths?: readonly string[];
+  readonly accessLog?: Partial<Config['accessLog']>;
+  readonly security?: Partial<Config['security']>;
+  readonly user?: Config['user'];
+  readonly http?: Partially<Config['http']>;
   readonly redactKeys?: readonly string[];
   readonly sampler?: Sampler;
   readonly limits?: Partial<Config['traces']['limits']>;
@@ -24,12 +30,13 @@ export interface ObservedOptions {
 /** One series of a duration histogram. */
 export interface Point {
   readonly attributes: Attributes;
+  /** Of a histogram, how many measurements; of a counter, its sum. */
   readonly count: number;
 }
 
 export interface Observed {
   readonly provider: TracerProvider;
-  readonly meters: MeterProvider;
+  readonly meters: SondeMeterProvider;
   /** Spans that ended so far, in the order they ended. */
   readonly spans: ReadableSpan[];
   points(name: string): Promise<Point[]>;
@@ -63,7 +70,11 @@ function configOf(options: ObservedOptions): Config {
       ...options.correlation,
     },
     traces: { limits: { ...spanLimits, ...options.limits } },
-    http: { ignorePaths: options.ignorePaths ?? [] },
+    http: { ...defaults.http, ignorePaths: options.ignorePaths ?? [], ...options.http },
+    accessLog: { mode: 'off', level: 'info', format: 'semconv', ignore: [], ...options.accessLog },
+    security: { allowedHosts: [], rejectHosts: false, ...options.security },
+    user: options.user,
+    surroundings: {},
     privacy: { redactKeys: options.redactKeys ?? [] },
   } as unknown as Config;
 }
@@ -92,7 +103,7 @@ export function observe(
     spanLimits: config.traces.limits,
   });
   const reader = new Reader();
-  const meters = new MeterProvider({ readers: [reader] });
+  const meters = new SondeMeterProvider({ resource: {}, readers: [reader as unknown as MetricsReader] });
   const sensors = { config, tracer: provider.getTracer('test'), meter: meters.getMeter('test') };
   // Official instrumentations find them there.
   trace.setGlobalTracerProvider(provider);
@@ -111,8 +122,13 @@ export function observe(
       const { resourceMetrics } = await reader.collect();
       const all = resourceMetrics.scopeMetrics.flatMap((scope) => scope.metrics);
       const found = all.filter((metric) => metric.descriptor.name === name);
-      const points = found.flatMap((metric) => metric.dataPoints as readonly DataPoint<{ count: number }>[]);
-      return points.map(({ attributes, value }) => ({ attributes, count: value.count }));
+      const points = found.flatMap(
+        (metric) => metric.dataPoints as readonly DataPoint<number | { count: number }>[],
+      );
+      return points.map(({ attributes, value }) => ({
+        attributes,
+        count: typeof value === 'number' ? value : value.count,
+      }));
     },
     async ended(count) {
       const deadline = Date.now() + 2000;

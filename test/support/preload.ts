@@ -1,12 +1,35 @@
-/** Preload for child processes of the tests: arms pg and sqlite from source, prints what was seen as JSON at the end. */
+/** Preload for child processes of the tests: arms the databases from source, prints what was seen as JSON at the end. */
+import { ioredis } from '../../instrumentation/ioredis.ts';
+import { kafkajs } from '../../instrumentation/kafkajs.ts';
+import { mariadb } from '../../instrumentation/mariadb.ts';
+import { mongodb } from '../../instrumentation/mongodb.ts';
+import { mysql } from '../../instrumentation/mysql.ts';
+import { nats } from '../../instrumentation/nats.ts';
 import { pg } from '../../instrumentation/pg.ts';
+import { pgBoss } from '../../instrumentation/pg-boss.ts';
+import { postgres } from '../../instrumentation/postgres.ts';
+import { redis } from '../../instrumentation/redis.ts';
 import { sqlite } from '../../instrumentation/sqlite.ts';
+import { sqs } from '../../instrumentation/sqs.ts';
 import { diagnostics } from '../../src/diagnostics.ts';
 import { armed } from './armed.ts';
 
 const said: string[] = [];
 diagnostics.speakThrough((_level, message) => void said.push(message));
-const observed = armed([pg(), sqlite()]);
+const observed = armed([
+  ioredis(),
+  kafkajs(),
+  nats(),
+  mariadb(),
+  mongodb(),
+  mysql(),
+  pg(),
+  pgBoss(),
+  postgres(),
+  redis(),
+  sqlite(),
+  sqs(),
+]);
 
 process.on('exit', () => {
   const spans = observed.calls().map(({ name, attributes }) => ({ name, text: attributes['db.query.text'] }));

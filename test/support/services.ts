@@ -21,3 +21,23 @@ async function requireService(test: Mocha.Context, name: string, port: number): 
 export function requirePostgres(test: Mocha.Context): Promise<void> {
   return requireService(test, 'PostgreSQL', 5432);
 }
+
+/** MariaDB at 127.0.0.1:3306, user `root`, empty password. */
+export function requireMariadb(test: Mocha.Context): Promise<void> {
+  return requireService(test, 'MariaDB', 3306);
+}
+
+/** Redis at 127.0.0.1:6379. */
+export function requireRedis(test: Mocha.Context): Promise<void> {
+  return requireService(test, 'Redis', 6379);
+}
+
+/** RabbitMQ at 127.0.0.1:5672, guest/guest. */
+export function requireRabbitmq(test: Mocha.Context): Promise<void> {
+  return requireService(test, 'RabbitMQ', 5672);
+}
+
+/** NATS at 127.0.0.1:4222, with JetStream. */
+export function requireNats(test: Mocha.Context): Promise<void> {
+  return requireService(test, 'NATS', 4222);
+}

@@ -35,17 +35,22 @@ export function packedSonde(): string {
 }
 
 /**
- * A fresh app folder with Sonde from the tarball and these packages from the project's own node_modules, and the
+ * A fresh app folder with Sonde from the tarball and these packages from the project's own node_modules
+ * (by name, or as `{ express: 'express-4' }`), and the
  * files of `files` (a folder) copied in. `package.json` names the app `name`.
  */
-export function appFolder(packages: readonly string[] = [], files?: string): string {
+export function appFolder(
+  packages: readonly string[] | Readonly<Record<string, string>> = [],
+  files?: string,
+): string {
   const folder = scratch('app');
   const modules = join(folder, 'node_modules');
   mkdirSync(modules);
   cpSync(packedSonde(), join(modules, 'sonde'), { recursive: true });
-  for (const name of ['@opentelemetry/api', ...packages]) {
+  const named = Array.isArray(packages) ? packages.map((name) => [name, name]) : Object.entries(packages);
+  for (const [name, installed] of [['@opentelemetry/api', '@opentelemetry/api'], ...named]) {
     mkdirSync(dirname(join(modules, name)), { recursive: true });
-    symlinkSync(join(root, 'node_modules', name), join(modules, name));
+    symlinkSync(join(root, 'node_modules', installed), join(modules, name));
   }
   if (files !== undefined) cpSync(files, folder, { recursive: true });
   return folder;

@@ -3,11 +3,14 @@ import dc from 'node:diagnostics_channel';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { type Delivery, type DeliveryParts, startDelivery } from '../../../exporters/otlp/delivery.ts';
+import * as encodingPart from '../../../exporters/otlp/encoding.ts';
 import * as grpcPart from '../../../exporters/otlp/grpc.ts';
+import * as lastPost from '../../../exporters/otlp/last-post.ts';
 import * as otlpPart from '../../../exporters/otlp/otlp.ts';
 import { type Config, defaults, type OtlpProtocol, type Signal } from '../../../src/config/config.ts';
 import { activeContext } from '../../../src/context/context.ts';
 import { isSuppressed } from '../../../src/context/suppression.ts';
+import * as spoolPart from '../../../src/delivery/keeper.ts';
 import {
   collection,
   type Ear,
@@ -53,7 +56,14 @@ describe('the delivery', () => {
 
   function start(config: Config, given: Partial<DeliveryParts> = {}): Delivery {
     const attributes = { 'service.name': 'shop' };
-    const parts = { loadOtlp: () => otlpPart, loadGrpc: () => grpcPart, retry: soon };
+    const loads = {
+      loadEncoding: () => encodingPart,
+      loadOtlp: () => otlpPart,
+      loadGrpc: () => grpcPart,
+      loadSpool: () => spoolPart,
+      loadLastPost: () => lastPost,
+    };
+    const parts = { ...loads, retry: soon };
     delivery = startDelivery({ config, attributes, ...parts, ...given });
     return delivery;
   }

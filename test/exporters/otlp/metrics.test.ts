@@ -1,10 +1,19 @@
-import type { PushMetricExporter, ResourceMetrics } from '@opentelemetry/sdk-metrics';
+import { trace } from '@opentelemetry/api';
+import type { PushMetricExporter } from '@opentelemetry/sdk-metrics';
 import { expect } from 'chai';
+import { startDelivery } from '../../../exporters/otlp/delivery.ts';
+import * as encodingPart from '../../../exporters/otlp/encoding.ts';
+import * as grpcPart from '../../../exporters/otlp/grpc.ts';
+import * as lastPost from '../../../exporters/otlp/last-post.ts';
 import { otlpMetricExporter } from '../../../exporters/otlp/metrics.ts';
-import { otlpExporter } from '../../../exporters/otlp/otlp.ts';
-import { defaults } from '../../../src/config/config.ts';
-import { type Attempt, type RetryingExporter, retrying } from '../../../src/delivery/retry.ts';
-import { collection, type Ear, ear, eventually, target } from '../../support/otlp-items.ts';
+import * as otlpPart from '../../../exporters/otlp/otlp.ts';
+import { type Config, defaults } from '../../../src/config/config.ts';
+import { rootContext } from '../../../src/context/context.ts';
+import { withCorrelation } from '../../../src/context/correlation.ts';
+import * as spoolPart from '../../../src/delivery/keeper.ts';
+import { metered } from '../../support/metered.ts';
+import { collection, type Ear, ear, eventually, spanId, target, traceId } from '../../support/otlp-items.ts';
+import { attributesOf } from '../../support/otlp-schema.ts';
 import { type OtlpSink, startSink } from '../../support/otlp-sink.ts';
 
 const kinds = [
@@ -18,33 +27,36 @@ const kinds = [
 ] as const;
 const delta = 0;
 
-/** Answers when it is let; keeps what it was given. */
-function gated(answer: Attempt = { outcome: 'ok' }) {
-  const taken: ResourceMetrics[] = [];
-  const gates: (() => void)[] = [];
-  const exporter: RetryingExporter<ResourceMetrics> = {
-    name: 'test',
-    standingBy: false,
-    unproven: false,
-    nudge() {},
-    hurry() {},
-    async export([item]) {
-      taken.push(item as ResourceMetrics);
-      await new Promise<void>((resolve) => gates.push(resolve));
-      return answer;
-    },
-    async forceFlush() {},
-    async shutdown() {},
+/** Where collections go. */
+const nowhere = { add() {}, async forceFlush() {} };
+
+function deliveryTo(endpoint: string, metrics: Partial<Config['metrics']> = {}) {
+  const config: Config = {
+    ...defaults,
+    metrics: { ...defaults.metrics, ...metrics },
+    otlp: { ...defaults.otlp, metrics: target({ endpoint, timeoutMillis: 5000 }) },
   };
-  return { exporter, taken, gates };
+  const loads = {
+    loadEncoding: () => encodingPart,
+    loadOtlp: () => otlpPart,
+    loadGrpc: () => grpcPart,
+    loadSpool: () => spoolPart,
+    loadLastPost: () => lastPost,
+  };
+  return startDelivery({ config, attributes: {}, ...loads, retry: { initialMillis: 5, maxMillis: 20 } });
 }
 
 describe('metrics by OTLP', () => {
   let heard: Ear;
-  beforeEach(() => {
+  let sink: OtlpSink;
+  beforeEach(async () => {
     heard = ear();
+    sink = await startSink();
   });
-  afterEach(() => heard.close());
+  afterEach(async () => {
+    heard.close();
+    await sink.close();
+  });
 
   const ignore = () => undefined;
 
@@ -55,7 +67,7 @@ describe('metrics by OTLP', () => {
       lowmemory: ['COUNTER', 'HISTOGRAM'],
     };
     for (const temporality of ['cumulative', 'delta', 'lowmemory'] as const) {
-      const exporter: PushMetricExporter = otlpMetricExporter(gated().exporter, {
+      const exporter: PushMetricExporter = otlpMetricExporter(nowhere, {
         ...defaults.metrics,
         temporality,
       });
@@ -66,17 +78,15 @@ describe('metrics by OTLP', () => {
 
   for (const protocol of ['http/protobuf', 'http/json'] as const) {
     it(`can be exponential histograms and deltas (${protocol})`, async () => {
-      const sink: OtlpSink = await startSink();
       const endpoint = `${sink.httpUrl}/v1/metrics`;
-      const deps = { loadGrpc: () => expect.fail('not grpc'), logs: { resource: { attributes: {} } } };
-      const sender = retrying(otlpExporter('metrics', target({ endpoint, protocol }), deps));
-      const exporter = otlpMetricExporter(sender, {
+      const deps = { loadGrpc: () => grpcPart, logs: { resource: { attributes: {} } } };
+      const sender = otlpPart.otlpExporter('metrics', target({ endpoint, protocol }), deps);
+      const preferences = otlpMetricExporter(nowhere, {
         temporality: 'delta',
         histogramAggregation: 'base2_exponential_bucket_histogram',
       });
-      exporter.export(await collection(exporter), ignore);
-      await exporter.forceFlush();
-      await exporter.shutdown();
+      expect(await sender.export([await collection(preferences)])).to.include({ outcome: 'ok' });
+      await sender.shutdown();
       expect(sink.faults).to.deep.equal([]);
       const duration = sink.metrics().find((metric) => metric.name === 'duration')!;
       expect(duration).to.include({ kind: 'exponentialHistogram', temporality: 1 });
@@ -84,63 +94,104 @@ describe('metrics by OTLP', () => {
       const buckets: bigint[] = raw.positive.bucketCounts;
       expect(buckets.reduce((sum, count) => sum + count)).to.equal(3n);
       expect(Number(raw.count)).to.equal(3);
-      expect(heard.counts()).to.include({ 'emitted.metrics': 4, 'delivered.metrics': 4 });
-      await sink.close();
+    });
+  }
+
+  for (const protocol of ['http/protobuf', 'http/json', 'grpc'] as const) {
+    it(`carry their exemplars (${protocol})`, async () => {
+      const endpoint = protocol === 'grpc' ? sink.grpcUrl : `${sink.httpUrl}/v1/metrics`;
+      const deps = { loadGrpc: () => grpcPart, logs: { resource: { attributes: {} } } };
+      const sender = otlpPart.otlpExporter('metrics', target({ endpoint, protocol, insecure: true }), deps);
+      const { meter, reader } = metered({
+        views: [
+          { instrumentName: '*', attributeKeys: { included: ['kept'] } },
+          { instrumentName: 'exponential', name: 'finer', aggregation: { type: 5 } },
+        ],
+      });
+      const unit = { id: 'order-1042', requestId: undefined, attributes: {} };
+      const context = withCorrelation(
+        trace.setSpanContext(rootContext, { traceId, spanId, traceFlags: 1 }),
+        unit,
+      );
+      const attributes = { kept: 'text', 'user.id': 42, part: 1.5, minus: -7, yes: true, list: ['a', 'b'] };
+      meter.createCounter('counter', { valueType: 0 }).add(2 ** 40, attributes, context);
+      meter.createUpDownCounter('carts', { valueType: 0 }).add(-3, attributes, context);
+      meter.createGauge('gauge').record(-2.5, attributes, context);
+      meter.createHistogram('duration', { unit: 's' }).record(0.25, attributes, context);
+      meter.createHistogram('exponential').record(1e-3, attributes, context);
+      await sender.export([(await reader.collect()).resourceMetrics]);
+      expect(sink.faults).to.deep.equal([]);
+      const found = sink.metrics();
+      const values: Record<string, number> = {
+        counter: 2 ** 40,
+        carts: -3,
+        gauge: -2.5,
+        duration: 0.25,
+        exponential: 1e-3,
+        finer: 1e-3,
+      };
+      expect(found.map(({ name }) => name)).to.have.members(Object.keys(values));
+      for (const { name, points } of found) {
+        const [exemplar] = points[0]!.raw.exemplars;
+        expect(Number(exemplar.asDouble ?? exemplar.asInt), name).to.equal(values[name]);
+        expect(points[0]?.value ?? points[0]?.sum, name).to.equal(values[name]);
+        expect(exemplar.traceId.toString('hex')).to.equal(traceId);
+        expect(exemplar.spanId.toString('hex')).to.equal(spanId);
+        expect(Number(exemplar.timeUnixNano / 1_000_000n)).to.be.closeTo(Date.now(), 60_000);
+        const { kept: _kept, ...filtered } = attributes;
+        expect(attributesOf(exemplar.filteredAttributes)).to.deep.equal({
+          ...(name === 'finer' ? {} : filtered),
+          correlation_id: 'order-1042',
+        });
+      }
+      await sender.shutdown();
     });
   }
 
   it('answer the reader at once, whatever the receiver does', async () => {
-    const { exporter, gates } = gated();
+    const delivery = deliveryTo('http://127.0.0.1:1/v1/metrics');
     let answered: unknown;
-    const push = otlpMetricExporter(exporter, defaults.metrics);
-    push.export(await collection(), (result) => {
+    delivery.metrics!.export(await collection(), (result) => {
       answered = result;
     });
     expect(answered).to.deep.equal({ code: 0 });
-    gates[0]!();
+    await delivery.shutdown(100);
   });
 
   it('replace a cumulative collection that waits by the next one', async () => {
-    const { exporter, taken, gates } = gated();
-    const push = otlpMetricExporter(exporter, defaults.metrics);
-    const given = await Promise.all([collection(), collection(), collection()]);
-    for (const item of given) push.export(item, ignore);
-    gates[0]!();
-    await eventually(() => gates.length === 2);
-    gates[1]!();
-    await push.forceFlush();
-    expect(taken).to.deep.equal([given[0], given[2]]);
+    const delivery = deliveryTo(`${sink.httpUrl}/v1/metrics`);
+    sink.failNext({ delayMillis: 100 });
+    for (const item of await Promise.all([collection(), collection(), collection()])) {
+      delivery.metrics!.export(item, ignore);
+    }
+    await delivery.forceFlush();
+    expect(sink.requests).to.have.length(2);
     expect(heard.counts()).to.include({
       'emitted.metrics': 12,
       'delivered.metrics': 8,
       'superseded.metrics': 4,
     });
+    await delivery.shutdown();
   });
 
-  it('keep deltas in line, and count what exceeds it', async () => {
-    const { exporter, taken, gates } = gated();
-    const push = otlpMetricExporter(exporter, { ...defaults.metrics, temporality: 'delta' });
+  it('keep deltas in line', async () => {
+    const delivery = deliveryTo(`${sink.httpUrl}/v1/metrics`, { temporality: 'delta' });
+    sink.failNext({ status: 503 }, { status: 503 });
     const one = await collection();
-    for (let i = 0; i < 13; i++) push.export({ ...one }, ignore);
-    for (let i = 0; i < 11; i++) {
-      await eventually(() => gates.length > i);
-      gates[i]!();
-    }
-    await push.forceFlush();
-    expect(taken).to.have.length(11);
-    expect(heard.counts()).to.include({
-      'emitted.metrics': 52,
-      'delivered.metrics': 44,
-      'dropped.metrics.queue_full': 8,
-    });
+    for (let i = 0; i < 13; i++) delivery.metrics!.export({ ...one }, ignore);
+    await delivery.forceFlush();
+    expect(sink.metrics()).to.have.length(52);
+    expect(heard.counts()).to.include({ 'emitted.metrics': 52, 'delivered.metrics': 52 });
+    await delivery.shutdown();
   });
 
   it('that nobody took before the end are counted', async () => {
-    const { exporter } = gated();
-    const push = otlpMetricExporter(exporter, { ...defaults.metrics, temporality: 'delta' });
-    for (let i = 0; i < 3; i++) push.export(await collection(), ignore);
-    await push.shutdown(10);
-    push.export(await collection(), ignore);
+    const delivery = deliveryTo(`${sink.httpUrl}/v1/metrics`, { temporality: 'delta' });
+    sink.failAlways({ connection: 'hang' });
+    for (let i = 0; i < 3; i++) delivery.metrics!.export(await collection(), ignore);
+    await delivery.shutdown(50);
+    delivery.metrics!.export(await collection(), ignore);
     expect(heard.counted('dropped.metrics.shutdown')).to.equal(16);
+    await eventually(() => heard.said.some((line) => line.includes('born after shutdown')));
   });
 });

@@ -100,7 +100,7 @@ describe('OTLP', () => {
         });
       });
 
-      it('carries an error with its causes and the errors it aggregates', async () => {
+      it('carries an error with its causes and the errors it aggregates (A33)', async () => {
         const error = new AggregateError([new RangeError('first')], 'both failed', {
           cause: new TypeError('why', { cause: 'a text' }),
         });
@@ -112,9 +112,9 @@ describe('OTLP', () => {
         });
         const stack = String(attributes['exception.stacktrace']);
         expect(stack).to.match(/^AggregateError: both failed\n {4}at /);
-        expect(stack).to.match(/\nError 0: RangeError: first\n {4}at /);
-        expect(stack).to.match(/\nCaused by: TypeError: why\n {4}at /);
-        expect(stack).to.match(/\nCaused by: a text$/);
+        expect(stack).to.match(/\n\[1 of 1\] RangeError: first\n {4}at /);
+        expect(stack).to.match(/\ncaused by: TypeError: why\n {4}at /);
+        expect(stack).to.match(/\ncaused by: string: a text$/);
       });
 
       it('carries every kind of metric', async () => {

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import * as grpcPart from '../../../exporters/otlp/grpc.ts';
@@ -83,4 +84,18 @@ describe('OTLP over TLS', () => {
       expect(reason).to.include(says);
     });
   }
+
+  it('reads its files anew after a failure: certificates are renewed under a running process', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sonde-tls-'));
+    const certificate = join(folder, 'ca.pem');
+    copyFileSync(file('client.pem'), certificate);
+    const endpoint = `${trusting.httpUrl}/v1/logs`.replace('127.0.0.1', 'localhost');
+    const exporter = otlpExporter('logs', target({ endpoint, certificate }), deps);
+    open.push(exporter);
+    expect(await exporter.export([logRecord()])).to.include({ outcome: 'failed' });
+    copyFileSync(file('ca.pem'), certificate);
+    expect(await exporter.export([logRecord()])).to.include({ outcome: 'failed' });
+    expect(await exporter.export([logRecord()])).to.include({ outcome: 'ok' });
+    rmSync(folder, { recursive: true });
+  });
 });

@@ -2,6 +2,7 @@
 const pino = require('pino');
 const bunyan = require('bunyan');
 const log4js = require('log4js');
+const { configureSync, getJsonLinesFormatter, getLogger } = require('@logtape/logtape');
 const { createLogger, format, transports } = require('winston');
 
 log4js.configure({
@@ -10,10 +11,19 @@ log4js.configure({
   },
   categories: { default: { appenders: ['out'], level: 'info' } },
 });
+const toLine = getJsonLinesFormatter();
+configureSync({
+  sinks: { out: (record) => process.stdout.write(toLine(record)) },
+  loggers: [
+    { category: 'by', sinks: ['out'], lowestLevel: 'info' },
+    { category: ['logtape', 'meta'], sinks: ['out'], lowestLevel: 'error' },
+  ],
+});
 const loggers = [
   pino({ name: 'by.pino' }),
   bunyan.createLogger({ name: 'by.bunyan' }),
   log4js.getLogger('by.log4js'),
+  getLogger(['by', 'logtape']),
   createLogger({
     defaultMeta: { service: 'by.winston' },
     transports: [new transports.Console({ format: format.json(), forceConsole: true })],

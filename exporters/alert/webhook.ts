@@ -1,0 +1,119 @@
+/** Alerts as messages of a chat, or as JSON for a receiver of one's own. */
+import http from 'node:http';
+import https from 'node:https';
+import { type Alert, type Channel, RefusedError } from './channel.ts';
+
+export type WebhookKind = 'slack' | 'teams' | 'generic';
+
+export interface WebhookOptions {
+  /** Whoever knows it may write there: it is told to nobody. */
+  readonly url: string;
+  /** By default what the host of the URL says: `hooks.slack.com`, `*.webhook.office.com`, else `generic`. */
+  readonly kind?: WebhookKind;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** The text of a chat's message; what is longer belongs behind the link. */
+const longestText = 3_000;
+const largestAnswer = 16_384;
+const again = new Set([408, 425, 429]);
+
+/** Throws for a URL that cannot be used. */
+export function webhookChannel({ url: given, kind, headers }: WebhookOptions): Channel {
+  const url = URL.parse(given);
+  if (url === null || !/^https?:$/.test(url.protocol)) throw new Error('the webhook is not an http(s) URL');
+  const shape = bodies[kind ?? kindOf(url.hostname)];
+  const module = url.protocol === 'https:' ? https : http;
+  return {
+    name: `webhook at ${url.host}`,
+    send: (alert, signal) => post(module, url, headers, JSON.stringify(shape(alert)), signal),
+  };
+}
+
+function kindOf(host: string): WebhookKind {
+  if (host === 'hooks.slack.com') return 'slack';
+  return /\.webhook\.office\.com$|\.logic\.azure\.com$|\.powerplatform\.com$/.test(host)
+    ? 'teams'
+    : 'generic';
+}
+
+const bodies: Readonly<Record<WebhookKind, (alert: Alert) => object>> = {
+  slack: ({ subject, text }) => ({ text: `*${forSlack(subject)}*\n\`\`\`${forSlack(cut(text))}\`\`\`` }),
+  teams: ({ subject, text, facts: { link } }) => ({
+    type: 'message',
+    attachments: [
+      { contentType: 'application/vnd.microsoft.card.adaptive', content: card(subject, text, link) },
+    ],
+  }),
+  generic: ({ subject, facts }) => ({ subject, ...facts }),
+};
+
+function card(subject: string, text: string, link: string | undefined): object {
+  return {
+    $schema: 'http://adaptivecards.io/schemas/adaptive-card.json',
+    type: 'AdaptiveCard',
+    version: '1.4',
+    body: [
+      { type: 'TextBlock', text: plain(subject), weight: 'bolder', wrap: true },
+      { type: 'TextBlock', text: plain(cut(text)), fontType: 'monospace', wrap: true },
+    ],
+    ...(link !== undefined && { actions: [{ type: 'Action.OpenUrl', title: 'Trace', url: link }] }),
+  };
+}
+
+/** Text blocks read Markdown: a link or a mention in data must not become one. */
+function plain(text: string): string {
+  return text.replace(/[\\*_[\]()#`<>]/g, '\\$&').replaceAll('\n', '\n\n');
+}
+
+/** Slack reads `<!channel>` and links where it finds angle brackets. */
+function forSlack(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('```', "'''");
+}
+
+function cut(text: string): string {
+  return (text.length > longestText ? `${text.slice(0, longestText)}…` : text).toWellFormed();
+}
+
+/** No redirect is followed: the receiver that was named gets it, or nobody. */
+function post(
+  module: typeof http | typeof https,
+  url: URL,
+  headers: WebhookOptions['headers'],
+  body: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const length = Buffer.byteLength(body);
+  return new Promise((resolve, reject) => {
+    const request = module.request(url, {
+      method: 'POST',
+      signal,
+      agent: false,
+      headers: { ...headers, 'content-type': 'application/json', 'content-length': length },
+    });
+    request.once('socket', (socket) => socket.unref());
+    request.on('error', reject);
+    request.once('response', (response) => {
+      drain(request, response);
+      const { statusCode = 0 } = response;
+      if (statusCode >= 200 && statusCode < 300) return resolve();
+      const isLater = statusCode >= 500 || again.has(statusCode);
+      reject(new (isLater ? Error : RefusedError)(`it answered ${statusCode}`));
+    });
+    request.end(body);
+  });
+}
+
+/** The status has said all; an answer that does not end is cut. */
+function drain(request: http.ClientRequest, response: http.IncomingMessage): void {
+  let size = 0;
+  response.on('error', () => undefined);
+  response.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > largestAnswer) request.destroy();
+  });
+}

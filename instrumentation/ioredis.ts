@@ -1,0 +1,154 @@
+/** ioredis and iovalkey: one span per command, one per pipeline or transaction, on single servers and clusters. */
+import { activeContext, rootContext } from '../src/context/context.ts';
+import type { Instrumentation, Sensors } from '../src/instrumentation.ts';
+import { type Method, openedByNobody } from './connection.ts';
+import { type Database, type DatabaseCall, type DatabaseTarget, databaseSensor } from './database.ts';
+import { override } from './override.ts';
+import { batches, cacheCounter, faultOf, readCommand, system } from './redis-command.ts';
+
+/** What is read of a client. */
+interface Client {
+  readonly status?: string;
+  readonly condition?: { readonly select?: number };
+  readonly options?: {
+    readonly host?: string;
+    readonly port?: number;
+    readonly path?: string;
+    readonly db?: number;
+  };
+}
+
+/** What tells a command's end: its client calls one of the two, whether it has a callback or a promise. */
+interface Settling {
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+interface Command extends Settling {
+  readonly name: string;
+  readonly args: readonly unknown[];
+}
+
+interface Pipeline extends Settling {
+  readonly redis: Client;
+  readonly _queue: readonly Command[];
+  /** More than 0: `exec` only adds the command that ends the transaction. */
+  readonly _transactions: number;
+}
+
+const defaultPort = 6379;
+
+/** Redis by `ioredis` 5 and 6, Valkey by `iovalkey` 0, CommonJS and ES modules alike. */
+export function ioredis(): Instrumentation {
+  const undo: (() => void)[] = [];
+  return {
+    name: 'ioredis',
+    modules: ['ioredis', 'iovalkey'],
+    patch(exports, _specifier, sensors) {
+      const database = databaseSensor(sensors);
+      /** A command passes more than once: from the queue of a client that was not connected, and by redirections. */
+      const met = new WeakSet<object>();
+      undo.push(
+        ...patchClient(exports.Redis.prototype, database, met, sensors),
+        ...patchPipeline(exports.Pipeline.prototype, database, met),
+      );
+    },
+    disable() {
+      for (const restore of undo.splice(0)) restore();
+    },
+  };
+}
+
+const targets = new WeakMap<object, DatabaseTarget>();
+
+function targetOf(client: Client): DatabaseTarget {
+  const { host = 'localhost', port = defaultPort, path, db = 0 } = client.options ?? {};
+  const namespace = String(client.condition?.select ?? db);
+  const known = targets.get(client);
+  if (known?.namespace === namespace) return known;
+  const target = {
+    system,
+    namespace,
+    address: path ?? host,
+    port: path !== undefined || port === defaultPort ? undefined : port,
+  };
+  targets.set(client, target);
+  return target;
+}
+
+const handshake = new Set(['info', 'auth', 'hello', 'select', 'client', 'readonly', 'ping']);
+
+/** The client's own words while it connects. */
+function isHandshake({ status }: Client, { name }: Command): boolean {
+  return status === 'connect' && handshake.has(name) && activeContext() === rootContext;
+}
+
+function patchClient(
+  prototype: object,
+  database: Database,
+  met: WeakSet<object>,
+  { meter }: Sensors,
+): (() => void)[] {
+  const count = cacheCounter(meter);
+  const sendCommand = (original: Method): Method =>
+    function (this: Client, command: Command, ...rest) {
+      if (!met.has(command) && !isHandshake(this, command)) {
+        met.add(command);
+        const statement = readCommand(command.name, command.args?.length ?? 0);
+        const call = database.start(targetOf(this), statement);
+        if (call !== undefined) follow(command, call, (value) => count(statement.operation, value));
+      }
+      return original.call(this, command, ...rest);
+    };
+  return [
+    override<Method>(prototype, 'sendCommand', sendCommand),
+    override<Method>(
+      prototype,
+      'connect',
+      openedByNobody({ database, pool: 'ioredis', target: targetOf, fault: faultOf }),
+    ),
+  ];
+}
+
+function patchPipeline(prototype: object, database: Database, met: WeakSet<object>): (() => void)[] {
+  const exec = (original: Method): Method =>
+    function (this: Pipeline, ...args) {
+      if (!met.has(this) && this._transactions === 0) {
+        met.add(this);
+        for (const command of this._queue) met.add(command);
+        const isMulti = this._queue[0]?.name === 'multi';
+        const size = this._queue.length - (isMulti ? 2 : 0);
+        const statement = isMulti ? batches.MULTI : batches.PIPELINE;
+        const call = database.start(targetOf(this.redis), statement, activeContext(), size);
+        if (call !== undefined) follow(this, call, () => {});
+      }
+      return original.apply(this, args);
+    };
+  return [override<Method>(prototype, 'exec', exec)];
+}
+
+/** Answers of a cluster that send the client elsewhere: the command is still on its way. */
+const redirections = new Set(['MOVED', 'ASK', 'TRYAGAIN', 'CLUSTERDOWN']);
+
+function follow(settling: Settling, call: DatabaseCall, answered: (value: unknown) => void): void {
+  override<Method>(
+    settling,
+    'resolve',
+    (original) =>
+      function (this: unknown, value) {
+        answered(value);
+        call.end();
+        return original.call(this, value);
+      },
+  );
+  override<Method>(
+    settling,
+    'reject',
+    (original) =>
+      function (this: unknown, error) {
+        const fault = faultOf(error);
+        if (!redirections.has(fault.type)) call.fail(fault);
+        return original.call(this, error);
+      },
+  );
+}

@@ -1,0 +1,154 @@
+/** node-redis: one span per command, one per pipeline or transaction, through clients, pools and clusters. */
+import { activeContext, bindTo } from '../src/context/context.ts';
+import type { Instrumentation, Sensors } from '../src/instrumentation.ts';
+import { type Method, openedByNobody } from './connection.ts';
+import { poolSensor } from './connection-pool.ts';
+import { type Database, type DatabaseTarget, databaseSensor } from './database.ts';
+import { loadedExports } from './loaded-modules.ts';
+import { override } from './override.ts';
+import { patches } from './patches.ts';
+import { batches, cacheCounter, faultOf, readCommand, system } from './redis-command.ts';
+import { settled } from './settled.ts';
+
+/** What is read of a client. */
+interface Client {
+  /** A client with its own command options inherits from the one that it is a face of. */
+  readonly _self?: Client;
+  readonly options?: {
+    readonly database?: number;
+    readonly socket?: { readonly host?: string; readonly port?: number; readonly path?: string };
+  };
+}
+
+const defaultPort = 6379;
+
+/** Redis by `redis` (`@redis/client`) 5 and 6, CommonJS and ES modules alike. */
+export function redis(): Instrumentation {
+  const done = patches();
+
+  return {
+    name: 'redis',
+    modules: ['@redis/client'],
+    patch(_exports, _specifier, sensors) {
+      const database = databaseSensor(sensors);
+      for (const prototype of classes('index', 'default'))
+        done.once(prototype, () => patchClient(prototype, database, sensors));
+      for (const prototype of classes('pool', 'RedisClientPool'))
+        done.once(prototype, () => patchPool(prototype, sensors));
+    },
+    disable: done.undo,
+  };
+}
+
+/** Version 5 does not export its classes, and both versions make heirs of them: the files have the ones that work. */
+function classes(file: 'index' | 'pool', name: string): object[] {
+  const path = new RegExp(`[\\\\/]@redis[\\\\/]client[\\\\/]dist[\\\\/]lib[\\\\/]client[\\\\/]${file}\\.js$`);
+  return loadedExports(path).flatMap((exports) => exports[name]?.prototype ?? []);
+}
+
+const targets = new WeakMap<object, DatabaseTarget>();
+
+function targetOf(client: Client): DatabaseTarget {
+  const owner = client._self ?? client;
+  const known = targets.get(owner);
+  if (known !== undefined) return known;
+  const { database = 0, socket = {} } = owner.options ?? {};
+  const { host = 'localhost', port = defaultPort, path } = socket;
+  const target = {
+    system,
+    namespace: String(database),
+    address: path ?? host,
+    port: path !== undefined || port === defaultPort ? undefined : port,
+  };
+  targets.set(owner, target);
+  return target;
+}
+
+function patchClient(prototype: object, database: Database, { meter }: Sensors): (() => void)[] {
+  const count = cacheCounter(meter);
+  const sendCommand = (original: Method): Method =>
+    function (this: Client, args, ...rest) {
+      const statement = readCommand(args?.[0], (args?.length ?? 1) - 1);
+      const call = database.start(targetOf(this), statement);
+      const answer = original.call(this, args, ...rest);
+      if (call === undefined) return answer;
+      return settled(
+        answer,
+        (value) => {
+          count(statement.operation, value);
+          call.end();
+        },
+        (error) => call.fail(faultOf(error)),
+      );
+    };
+
+  const batch =
+    (kind: keyof typeof batches) =>
+    (original: Method): Method =>
+      function (this: Client, commands, ...rest) {
+        const call = database.start(targetOf(this), batches[kind], activeContext(), commands?.length);
+        const answer = original.call(this, commands, ...rest);
+        if (call === undefined) return answer;
+        return settled(
+          answer,
+          () => call.end(),
+          (error) => call.fail(faultOf(error)),
+        );
+      };
+
+  return [
+    override<Method>(prototype, 'sendCommand', sendCommand),
+    override<Method>(prototype, '_executePipeline', batch('PIPELINE')),
+    override<Method>(prototype, '_executeMulti', batch('MULTI')),
+    override<Method>(
+      prototype,
+      'connect',
+      openedByNobody({ database, pool: 'redis', target: targetOf, fault: faultOf }),
+    ),
+  ];
+}
+
+/** What is read of a pool. */
+interface Pool {
+  readonly _self: Pool;
+  readonly isOpen: boolean;
+  readonly idleClients: number;
+  readonly clientsInUse: number;
+  readonly tasksQueueLength: number;
+}
+
+/** A task that had to wait for a client is started by whoever gives one back. */
+function patchPool(prototype: object, sensors: Sensors): (() => void)[] {
+  /** A pool does not say where its clients connect to; the first one that it lends does. */
+  const places = new WeakMap<Pool, DatabaseTarget>();
+  const pools = poolSensor<Pool>(sensors, {
+    target: (pool) => places.get(pool) ?? { system },
+    state({ isOpen, idleClients, clientsInUse, tasksQueueLength }) {
+      return isOpen ? { idle: idleClients, used: clientsInUse, pending: tasksQueueLength } : undefined;
+    },
+    isTimeout: (error) => error?.constructor?.name === 'TimeoutError',
+  });
+
+  const execute = (original: Method): Method =>
+    function (this: Pool, task, ...rest) {
+      if (typeof task !== 'function') return original.call(this, task, ...rest);
+      const pool = this._self;
+      const caller = activeContext();
+      const loan = pools.asks(pool, caller);
+      let lent = false;
+      const ask = bindTo(caller, (client: Client, ...more: unknown[]) => {
+        lent = true;
+        places.set(pool, targetOf(client));
+        loan.got(client);
+        const back = () => pools.returned(pool, client);
+        const answer = task(client, ...more);
+        if (typeof answer?.then !== 'function') back();
+        return settled(answer, back, back);
+      });
+      const refused = (error: unknown) => {
+        if (!lent && places.has(pool)) loan.refused(error);
+      };
+      return settled(original.call(this, ask, ...rest), () => {}, refused);
+    };
+  return [override<Method>(prototype, 'execute', execute), pools.stop];
+}

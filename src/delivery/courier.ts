@@ -1,0 +1,119 @@
+/** Takes the parcels of one signal from the outbox and brings them away, one request at a time. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Signal } from '../config/config.ts';
+import { rootContext, runIn } from '../context/context.ts';
+import { suppressed } from '../context/suppression.ts';
+import type { Books } from './books.ts';
+import { countOf, type Entry, type Outbox, type TakeLimits } from './outbox.ts';
+import type { Attempt, RetryingExporter } from './retry.ts';
+import { settled } from './wait.ts';
+
+export interface CourierParts {
+  readonly signal: Signal;
+  readonly outbox: Outbox;
+  readonly exporter: RetryingExporter<Entry>;
+  readonly books: Books;
+  /** Items in one request. */
+  readonly mostItems: number;
+  /** Nobody needs to wait for what is on disk while the receiver is away. */
+  isHopeless(): boolean;
+}
+
+/** gRPC receivers take 4 MB at most where nobody has told them otherwise. */
+export const mostBytes: number = 3_145_728;
+/** A receiver that has just come back gets its breath between the requests of a backlog. Milliseconds. */
+const breathMillis = 5;
+
+const unobserved = suppressed(rootContext);
+
+export class Courier {
+  readonly #parts: CourierParts;
+  readonly #limits: TakeLimits;
+  readonly #waiters = new Set<{ entries: Entry[]; done(): void }>();
+  #running: Promise<void> | undefined;
+  #closed = false;
+  /** No answer is listened to any more. */
+  #over = false;
+
+  constructor(parts: CourierParts) {
+    this.#parts = parts;
+    this.#limits = { items: parts.mostItems, bytes: mostBytes };
+  }
+
+  /** There is something to bring away. */
+  wake(): void {
+    if (this.#running !== undefined || this.#over) return;
+    this.#running = runIn(unobserved, () => this.#bringAll()).finally(() => {
+      this.#running = undefined;
+    });
+  }
+
+  /**
+   * Resolves when everything that is in the outbox now has met its fate, at most after `timeoutMillis`; at once while
+   * there is nobody to wait for. A retry that waits for its moment is made now.
+   */
+  flush(timeoutMillis: number): Promise<void> {
+    const { exporter } = this.#parts;
+    const all = this.#settledAll();
+    this.wake();
+    exporter.nudge();
+    return settled(all, timeoutMillis, () => exporter.standingBy || this.#parts.isHopeless());
+  }
+
+  /** One last attempt for each request, within `deadlineMillis` in all. What is left then stays in the outbox. */
+  async shutdown(deadlineMillis: number): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const { exporter } = this.#parts;
+    exporter.hurry();
+    this.wake();
+    await settled(this.#running ?? Promise.resolve(), deadlineMillis);
+    this.stop();
+    await exporter.shutdown().catch(() => undefined);
+    await settled(this.#running ?? Promise.resolve(), 100);
+  }
+
+  /** From now on nothing is taken, and no answer is waited for. */
+  stop(): void {
+    this.#over = true;
+  }
+
+  async #bringAll(): Promise<void> {
+    const { signal, outbox, exporter } = this.#parts;
+    for (
+      let run = outbox.take(signal, this.#limits);
+      run.length > 0;
+      run = outbox.take(signal, this.#limits)
+    ) {
+      const result = await exporter.export(run);
+      if (this.#over) return;
+      const isLeft = this.#closed && result.outcome === 'failed' && run.every(({ place }) => place);
+      if (isLeft) return outbox.putBack(run);
+      this.#enter(run, result);
+      if (run.some(({ adopted }) => adopted) && !this.#closed)
+        await sleep(breathMillis, undefined, { ref: false });
+      // What another process left can be left once more.
+      if (this.#over || (this.#closed && outbox.pending(signal).length === 0)) return;
+    }
+  }
+
+  #enter(run: readonly Entry[], result: Attempt): void {
+    const { signal, outbox, books } = this.#parts;
+    books.enter(signal, countOf(run), result);
+    outbox.settle(run);
+    for (const waiter of this.#waiters) {
+      waiter.entries = waiter.entries.filter(({ done }) => !done);
+      if (waiter.entries.length > 0) continue;
+      this.#waiters.delete(waiter);
+      waiter.done();
+    }
+  }
+
+  #settledAll(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const entries = this.#parts.outbox.pending(this.#parts.signal);
+    if (entries.length === 0) resolve();
+    else this.#waiters.add({ entries, done: resolve });
+    return promise;
+  }
+}

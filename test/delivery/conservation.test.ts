@@ -1,0 +1,182 @@
+/**
+ * The books balance under every fault: emitted = delivered + counted drops, to the unit, and what the receiver has is
+ * what is called delivered. Real sockets, real files; the long forms are in `bench/outage.ts`.
+ */
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { type Delivery, startDelivery } from '../../exporters/otlp/delivery.ts';
+import * as encodingPart from '../../exporters/otlp/encoding.ts';
+import * as grpcPart from '../../exporters/otlp/grpc.ts';
+import * as lastPost from '../../exporters/otlp/last-post.ts';
+import * as otlpPart from '../../exporters/otlp/otlp.ts';
+import { type Config, defaults, type OtlpProtocol } from '../../src/config/config.ts';
+import * as spoolPart from '../../src/delivery/keeper.ts';
+import { type Ear, ear, eventually, finishedSpans, logRecord, target } from '../support/otlp-items.ts';
+import { encode } from '../support/otlp-schema.ts';
+import { type Fault, type OtlpSink, startSink } from '../support/otlp-sink.ts';
+
+interface Row {
+  readonly fault: string;
+  /** What the next requests meet. */
+  readonly next?: readonly Fault[];
+  /** What every request of the first half meets. */
+  readonly always?: Fault;
+  readonly protocol?: OtlpProtocol;
+  /** Spans and records each, 300 by default. */
+  readonly count?: number;
+  /** Whether the loss is the receiver's will: refused, and not to be tried again. */
+  readonly refused?: true;
+  readonly timeoutMillis?: number;
+}
+
+const times = (count: number, fault: Fault) => Array.from({ length: count }, () => fault);
+
+const rows: readonly Row[] = [
+  { fault: 'none' },
+  { fault: '503 three times', next: times(3, { status: 503 }) },
+  { fault: '429 with Retry-After', next: times(2, { status: 429, headers: { 'retry-after': '1' } }) },
+  { fault: '502 and 504', next: [{ status: 502 }, { status: 504 }] },
+  { fault: 'UNAVAILABLE twice (gRPC)', next: times(2, { grpcCode: 14 }), protocol: 'grpc' },
+  {
+    fault: 'DEADLINE_EXCEEDED and ABORTED (gRPC)',
+    next: [{ grpcCode: 4 }, { grpcCode: 10 }],
+    protocol: 'grpc',
+  },
+  { fault: 'resets', next: times(4, { connection: 'reset' }) },
+  { fault: 'resets (gRPC)', next: times(4, { connection: 'reset' }), protocol: 'grpc' },
+  { fault: 'a hanging receiver', next: times(2, { connection: 'hang' }), timeoutMillis: 150 },
+  { fault: 'slow answers', next: times(4, { delayMillis: 200 }) },
+  {
+    fault: 'answers that are no OTLP',
+    next: times(2, { body: 'garbage', headers: { 'content-type': 'text/html' } }),
+  },
+  { fault: '400', always: { status: 400, body: encode('Status', { message: 'bad' }) }, refused: true },
+  {
+    fault: 'INVALID_ARGUMENT (gRPC)',
+    always: { grpcCode: 3, grpcMessage: 'bad' },
+    protocol: 'grpc',
+    refused: true,
+  },
+  { fault: '401', always: { status: 401 }, refused: true },
+  { fault: 'a redirect', always: { status: 307, headers: { location: '/elsewhere' } }, refused: true },
+  { fault: 'partial success', always: { partial: { rejected: 3, message: 'too old' } }, refused: true },
+  { fault: 'an outage', always: { status: 503 } },
+  { fault: 'an outage (http/json)', always: { status: 503 }, protocol: 'http/json' },
+  { fault: 'a burst of 30,000 in one turn', count: 30_000 },
+];
+
+describe('the books of the delivery', function () {
+  this.timeout(30_000);
+  let sink: OtlpSink;
+  let heard: Ear;
+  let dir: string;
+  beforeEach(async () => {
+    sink = await startSink();
+    heard = ear();
+    dir = fs.mkdtempSync(join(tmpdir(), 'sonde-books-'));
+  });
+  afterEach(async () => {
+    heard.close();
+    await sink.close();
+    fs.rmSync(dir, { recursive: true, force: true });
+  });
+
+  function start({ protocol = 'http/protobuf', timeoutMillis = 2000 }: Row, spool: boolean): Delivery {
+    const base = protocol === 'grpc' ? sink.grpcUrl : sink.httpUrl;
+    const to = (signal: string) =>
+      target({ endpoint: protocol === 'grpc' ? base : `${base}/v1/${signal}`, protocol, timeoutMillis });
+    const batch = { ...defaults.traces.batch, scheduleDelayMillis: 20, maxExportBatchSize: 64 };
+    const config: Config = {
+      ...defaults,
+      traces: { ...defaults.traces, batch },
+      logs: { ...defaults.logs, batch },
+      otlp: { off: false, traces: to('traces'), metrics: to('metrics'), logs: to('logs') },
+      ...(spool && { spool: { dir, maxBytes: defaults.spool.maxBytes } }),
+    };
+    return startDelivery({
+      config,
+      attributes: { 'service.name': 'shop' },
+      ...{ loadOtlp: () => otlpPart, loadGrpc: () => grpcPart, loadEncoding: () => encodingPart },
+      ...{ loadSpool: () => spoolPart, loadLastPost: () => lastPost },
+      retry: { initialMillis: 20, maxMillis: 100 },
+    });
+  }
+
+  /** With a spool nobody waits for a receiver that fails: the next process brings what is left. */
+  async function inherit(row: Row): Promise<void> {
+    const heir = start(row, true);
+    const left = (signal: string) => heard.counted(`spooled.${signal}`) - heard.counted(`adopted.${signal}`);
+    await eventually(() => left('traces') + left('logs') === 0 && heir.waiting() === 0);
+    await heir.shutdown();
+  }
+
+  let number = 0;
+  function emit(delivery: Delivery, count: number): void {
+    for (const span of finishedSpans(count)) delivery.spans!.add(span);
+    for (let i = 0; i < count; i++) {
+      const severityNumber = i % 10 === 0 ? 17 : 9;
+      delivery.logs!(logRecord({ message: `record ${++number}`, severityNumber }));
+    }
+  }
+
+  function expectBalance(signal: 'traces' | 'logs', emitted: number, row: Row): void {
+    const counts = heard.counts();
+    const of = (prefix: string) =>
+      Object.entries(counts)
+        .filter(([name]) => name.startsWith(`${prefix}.${signal}`))
+        .reduce((sum, [, count]) => sum + count, 0);
+    expect(of('emitted')).to.equal(emitted);
+    const fate = of('delivered') + of('dropped') + of('spooled') - of('adopted');
+    expect(fate, JSON.stringify(counts)).to.equal(emitted);
+    expect(of('spooled'), 'what one leaves the next one takes').to.equal(of('adopted'));
+    if (!row.refused) expect(of('dropped')).to.equal(0);
+    const ids =
+      signal === 'traces' ? sink.spans().map(({ spanId }) => spanId) : sink.logs().map(({ body }) => body);
+    const partial = counts[`dropped.${signal}.partial`] ?? 0;
+    expect(new Set(ids).size, 'what the receiver has').to.equal(of('delivered') + partial);
+    expect(ids.length - new Set(ids).size, 'twice').to.be.at.most(64);
+  }
+
+  for (const row of rows) {
+    for (const spool of [false, true]) {
+      it(`balance after ${row.fault}, ${spool ? 'with a spool' : 'in memory'} (R3)`, async () => {
+        const delivery = start(row, spool);
+        const count = row.count ?? 300;
+        if (row.next) sink.failNext(...row.next);
+        sink.failAlways(row.always);
+        emit(delivery, count / 2);
+        if (row.always) await sink.until(({ requests }) => requests.length >= 4);
+        sink.failAlways(undefined);
+        emit(delivery, count / 2);
+        await delivery.forceFlush(20_000);
+        await delivery.shutdown();
+        if (heard.counted('spooled.traces') + heard.counted('spooled.logs') > 0) await inherit(row);
+        expectBalance('traces', count, row);
+        expectBalance('logs', count, row);
+      });
+    }
+  }
+
+  it('balance when the process ends in an outage and there is no spool: all is counted', async () => {
+    const delivery = start({ fault: '' }, false);
+    sink.failAlways({ status: 503 });
+    emit(delivery, 200);
+    await delivery.shutdown(200);
+    const { 'dropped.traces.503': refused = 0, 'dropped.traces.shutdown': unsent = 0 } = heard.counts();
+    expect(refused + unsent).to.equal(200);
+  });
+
+  it('balance when the process ends in an outage and there is a spool: the next one brings all', async () => {
+    const row = { fault: '' };
+    const delivery = start(row, true);
+    sink.failAlways({ status: 503 });
+    emit(delivery, 200);
+    await delivery.shutdown(200);
+    expect(heard.counts()).to.include({ 'spooled.traces': 200, 'spooled.logs': 200 });
+    sink.failAlways(undefined);
+    await inherit(row);
+    for (const signal of ['traces', 'logs'] as const) expectBalance(signal, 200, row);
+  });
+});

@@ -1,0 +1,1 @@
+require('./fastify-app.cjs').run(require('fastify'));

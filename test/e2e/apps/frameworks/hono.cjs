@@ -1,0 +1,3 @@
+const { createAdaptorServer } = require('@hono/node-server');
+const { Hono } = require('hono');
+require('./hono-app.cjs').run(Hono, createAdaptorServer);

@@ -1,0 +1,1 @@
+require('./koa-app.cjs').run(require('koa'), require('@koa/router').Router);

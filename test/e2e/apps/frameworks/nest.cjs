@@ -1,0 +1,1 @@
+require('./nest-app.cjs').run(require('@nestjs/core'), require('@nestjs/common'));

@@ -1,0 +1,79 @@
+import { expect } from 'chai';
+import type { BatchConfig } from '../../src/config/config.ts';
+import { activeContext } from '../../src/context/context.ts';
+import { isSuppressed } from '../../src/context/suppression.ts';
+import { Hopper } from '../../src/processing/hopper.ts';
+import { type Ear, ear, eventually } from '../support/otlp-items.ts';
+
+const config: BatchConfig = {
+  scheduleDelayMillis: 60_000,
+  exportTimeoutMillis: 5000,
+  maxQueueSize: 12,
+  maxExportBatchSize: 4,
+};
+
+const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);
+
+describe('the hopper', () => {
+  let heard: Ear;
+  beforeEach(() => {
+    heard = ear();
+  });
+  afterEach(() => heard.close());
+
+  function hopperOf(given: Partial<BatchConfig> = {}) {
+    const packed: number[][] = [];
+    const seen: boolean[] = [];
+    let refused = 0;
+    const hopper = new Hopper<number>({
+      signal: 'traces',
+      batch: { ...config, ...given },
+      pack(items) {
+        packed.push([...items]);
+        seen.push(isSuppressed(activeContext()));
+      },
+      refuse: (count) => {
+        refused += count;
+      },
+    });
+    return { hopper, packed, seen, refused: () => refused };
+  }
+
+  it('packs a full batch soon, but not within the call, and keeps the rest for company', async () => {
+    const { hopper, packed, seen } = hopperOf();
+    for (const n of numbers(6)) hopper.add(n);
+    expect(packed).to.deep.equal([]);
+    await eventually(() => packed.length > 0);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect([packed, hopper.size]).to.deep.equal([[[0, 1, 2, 3]], 2]);
+    expect(seen.every((isUnobserved) => isUnobserved)).to.equal(true);
+  });
+
+  it('packs what there is after the delay', async () => {
+    const { hopper, packed } = hopperOf({ scheduleDelayMillis: 5 });
+    hopper.add(1);
+    await eventually(() => packed.length === 1);
+    hopper.add(2);
+    await eventually(() => packed.length === 2);
+    expect(packed).to.deep.equal([[1], [2]]);
+  });
+
+  it('loses nothing of a burst within one turn: it packs in its midst', () => {
+    const { hopper, packed } = hopperOf();
+    for (const n of numbers(1000)) hopper.add(n);
+    expect(hopper.size).to.be.below(12);
+    hopper.pack();
+    expect(packed.flat()).to.deep.equal(numbers(1000));
+    expect(Math.max(...packed.map(({ length }) => length))).to.equal(4);
+    expect(heard.counts()).to.deep.equal({ 'emitted.traces': 1000 });
+  });
+
+  it('takes nothing after its end, and counts that', () => {
+    const { hopper, packed, refused } = hopperOf();
+    hopper.add(1);
+    hopper.close();
+    hopper.add(2);
+    expect([packed, refused()]).to.deep.equal([[[1]], 1]);
+    expect(heard.counts()).to.deep.equal({ 'emitted.traces': 2 });
+  });
+});

@@ -1,0 +1,27 @@
+/** A pg-boss at the real PostgreSQL, in a schema that stays. */
+import { createRequire } from 'node:module';
+
+const require = createRequire(import.meta.url);
+
+/** Started; `close()` removes the jobs that are left in its queues and stops it at once. */
+export async function startedBoss(): Promise<any> {
+  const PgBoss = require('pg-boss');
+  const options = { schema: 'sonde_boss', supervise: false, schedule: false };
+  const boss = new PgBoss({ host: '127.0.0.1', user: 'postgres', database: 'postgres', ...options });
+  const queues: string[] = [];
+  const { createQueue } = boss;
+  boss.createQueue = (name: string, ...rest: unknown[]) => {
+    queues.push(name);
+    return createQueue(name, ...rest);
+  };
+  boss.on('error', () => {});
+  boss.close = async () => {
+    for (const name of queues) {
+      await boss.offWork(name);
+      await boss.getDb().executeSql('DELETE FROM sonde_boss.job WHERE name = $1', [name]);
+      await boss.deleteQueue(name);
+    }
+    await boss.stop({ graceful: false });
+  };
+  return boss.start();
+}
