@@ -162,7 +162,7 @@ for (const [library, driver] of Object.entries(drivers)) {
 
     beforeEach(() => {
       records = [];
-      sinks = setSinks([(record) => void records.push(record)]);
+      sinks = setSinks([(record) => void (record.logger === 'sonde.db' && records.push(record))]);
     });
 
     afterEach(async () => {
