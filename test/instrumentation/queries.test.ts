@@ -35,7 +35,7 @@ describe('statements in the log', () => {
 
   beforeEach(() => {
     records = [];
-    sinks = setSinks([(record) => void records.push(record)]);
+    sinks = setSinks([(record) => void (record.logger.startsWith('sonde.db') && records.push(record))]);
     setLevel('sonde.db', 'debug');
   });
 
@@ -117,7 +117,7 @@ describe('findings in statements', () => {
 
   beforeEach(() => {
     records = [];
-    sinks = setSinks([(record) => void records.push(record)]);
+    sinks = setSinks([(record) => void (record.logger.startsWith('sonde.db') && records.push(record))]);
   });
 
   afterEach(async () => {
