@@ -30,6 +30,7 @@ export function http2Server(): Instrumentation {
       if (event === 'stream' && server !== undefined && !isGrpc(args[1] as IncomingHttpHeaders)) {
         const stream = args[0] as Stream;
         const exchange = begin(server, stream, args[1] as IncomingHttpHeaders);
+        if (exchange?.isRejected) return reject(stream);
         return runIn(exchange?.context ?? rootContext, () => original.call(this, event, ...args));
       }
       if (event === 'request') adopt(args[0] as CompatRequest);
@@ -66,6 +67,14 @@ function begin(server: Server, stream: Stream, headers: IncomingHttpHeaders): Se
   override<Emit>(stream, 'emit', (original) => following(original, stream, exchange));
   override<Respond>(stream, 'respond', (original) => echoing(original, exchange));
   return exchange;
+}
+
+/** Answers in the app's stead: no listener hears of the request. */
+function reject(stream: Stream): true {
+  stream.respond({ ':status': 400, 'content-type': 'text/plain' });
+  // What is still on its way has nobody to read it.
+  stream.resume().end('Bad Request');
+  return true;
 }
 
 /** As much of a request as is read of one. */

@@ -2,13 +2,19 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { type Ended, runNode } from '../support/child.ts';
-import { requirePostgres } from '../support/services.ts';
+import { requirePostgres, requireRedis } from '../support/services.ts';
 import { appFolder } from '../support/tarball.ts';
 
 const examples = join(import.meta.dirname, '../../examples');
 
+const packagesOf: Readonly<Record<string, readonly string[]>> = {
+  express: ['express'],
+  'express-postgres': ['express', 'pg'],
+  jobs: ['express', 'pg', 'ioredis', 'bullmq'],
+};
+
 function run(folder: string, args: string[], env: Record<string, string> = {}): Promise<Ended> {
-  const packages = { express: ['express'], 'express-postgres': ['express', 'pg'] }[folder] ?? [];
+  const packages = packagesOf[folder] ?? [];
   return runNode(args, { cwd: appFolder(packages, join(examples, folder)), env });
 }
 
@@ -138,5 +144,32 @@ describe('examples', function () {
     const ended = await run('express-postgres', ['--import', 'sonde/register', 'app.mjs'], env);
     expect(ended.code).to.equal(1);
     expect(ended.stderr).to.contain('PostgreSQL does not answer (ECONNREFUSED)');
+  });
+
+  it('jobs: one trace and one id from the request to the job in another process, on every line (A31)', async function () {
+    await requirePostgres(this);
+    await requireRedis(this);
+    const ended = await run('jobs', ['--import', 'sonde/register', 'app.mjs']);
+    expectRun(ended);
+    expect(ended.stdout).to.contain('sent the mail under order-1042');
+    const lines = ended.lines.filter(({ logger }) => /^(shop\.|access)/.test(logger));
+    expect(lines.map(({ message }) => message)).to.have.members([
+      'price asked',
+      'GET /prices/tea 200',
+      'order taken',
+      'GET /orders/1042 202',
+      'mail sent',
+    ]);
+    for (const line of lines) {
+      expect(line).to.include({ correlation_id: 'order-1042', trace_id: lines[0]!.trace_id });
+    }
+  });
+
+  it('jobs: says in one line that no Redis answers', async function () {
+    await requirePostgres(this);
+    const env = { REDIS_URL: 'redis://127.0.0.1:9' };
+    const ended = await run('jobs', ['--import', 'sonde/register', 'app.mjs'], env);
+    expect(ended.code).to.equal(1);
+    expect(ended.stderr).to.contain('PostgreSQL or Redis does not answer');
   });
 });

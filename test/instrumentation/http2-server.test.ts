@@ -8,7 +8,7 @@ import { activeContext } from '../../src/context/context.ts';
 import { stampOf } from '../../src/context/correlation.ts';
 import { setSinks } from '../../src/logs/pipeline.ts';
 import type { LogRecord } from '../../src/logs/record.ts';
-import { type Observed, observe } from '../support/observed.ts';
+import { type Observed, type ObservedOptions, observe } from '../support/observed.ts';
 
 describe('HTTP/2 server', () => {
   let observed: Observed;
@@ -17,10 +17,11 @@ describe('HTTP/2 server', () => {
   let records: LogRecord[];
   let before: ReturnType<typeof setSinks>;
 
-  async function serve(prepare: (server: Http2Server) => void): Promise<void> {
+  async function serve(prepare: (server: Http2Server) => void, options: ObservedOptions = {}): Promise<void> {
     records = [];
     before = setSinks([(record) => void records.push(record)]);
-    observed = observe([http2Server()], { accessLog: { mode: 'on' }, ignorePaths: ['/healthz'] });
+    const given = { accessLog: { mode: 'on' }, ignorePaths: ['/healthz'], ...options } as const;
+    observed = observe([http2Server()], given);
     server = http2.createServer();
     prepare(server);
     await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
@@ -104,6 +105,29 @@ describe('HTTP/2 server', () => {
       expect(records.map(({ logger, level }) => `${logger} ${level}`)).to.deep.equal([
         'sonde.request ERROR',
         'access INFO',
+      ]);
+    });
+  }
+
+  for (const [name, listen] of Object.entries(ways)) {
+    it(`by ${name}: answers 400 on option to a host that is not allowed, told once (A51, A70)`, async () => {
+      const seen: unknown[] = [];
+      const security = { allowedHosts: ['shop.example'], rejectHosts: true };
+      await serve((target) => listen(target, seen), { security });
+      const answer = await ask(
+        { ':method': 'POST', ':path': '/orders', ':authority': 'evil.example' },
+        'body',
+      );
+      expect(answer).to.include({ ':status': 400, 'x-correlation-id': 'order-7' });
+      expect(seen).to.deep.equal([]);
+      await ask({ ':path': '/bad', ':authority': 'shop.example' });
+      const [rejected] = await observed.ended(2);
+      expect(rejected?.attributes).to.include({ 'http.response.status_code': 400 });
+      expect(records.map(({ logger, message }) => `${logger} ${message.slice(0, 19)}`)).to.deep.equal([
+        'sonde.security.DisallowedHost Invalid Host header',
+        'access POST /orders 400',
+        'sonde.request Service Unavailable',
+        'access GET /bad 503',
       ]);
     });
   }
