@@ -1,8 +1,10 @@
 /** BullMQ: one span for each job that is added and processed; the context travels in the job's options. */
-import { rootContext, runIn } from '../src/context/context.ts';
+import { activeContext, rootContext, runIn } from '../src/context/context.ts';
+import { propagation } from '../src/context/propagation.ts';
 import { suppressed } from '../src/context/suppression.ts';
 import type { Instrumentation } from '../src/instrumentation.ts';
-import type { Method } from './connection.ts';
+import { carrierOf } from './bullmq-sandbox.ts';
+import { forNobody, type Method } from './connection.ts';
 import { type Destination, type Messaging, messagingSensor, nameOfAll } from './messaging.ts';
 import { override } from './override.ts';
 import { type Depth, type QueueDepths, queueDepths } from './queue-depth.ts';
@@ -46,7 +48,7 @@ export function bullmq(): Instrumentation {
   return {
     name: 'bullmq',
     modules: ['bullmq'],
-    patch({ Queue, FlowProducer, Worker }, _specifier, sensors) {
+    patch({ Queue, FlowProducer, Worker, Job, Child }, _specifier, sensors) {
       const messaging = messagingSensor(sensors);
       const depths = queueDepths(sensors);
       undo.push(depths.stop);
@@ -54,6 +56,9 @@ export function bullmq(): Instrumentation {
         ...patchQueue(Queue.prototype, messaging, depths),
         ...patchFlowProducer(FlowProducer.prototype, messaging),
         ...patchWorker(Worker.prototype, messaging),
+        override<Method>(Job.prototype, 'asJSONSandbox', handedOver),
+        // It outlives the job that needs it first.
+        override<Method>(Child?.prototype ?? {}, 'init', forNobody),
       );
     },
     disable() {
@@ -143,12 +148,15 @@ function carrying(options: JobOptions | undefined, write: Write): JobOptions {
   return { ...options, telemetry: { ...options?.telemetry, metadata: JSON.stringify(carrier) } };
 }
 
-function carrierOf({ opts }: Job): unknown {
-  try {
-    return JSON.parse(opts?.telemetry?.metadata ?? '{}');
-  } catch {
-    return undefined;
-  }
+/** A job for a processor in a file of its own: what it does there is part of the span here. */
+function handedOver(original: Method): Method {
+  return function (this: Job, ...args) {
+    const json = original.apply(this, args);
+    const carrier = {};
+    propagation().inject(carrier, activeContext());
+    const telemetry = { ...json.opts?.telemetry, metadata: JSON.stringify(carrier) };
+    return { ...json, opts: { ...json.opts, telemetry } };
+  };
 }
 
 function patchWorker(prototype: object, messaging: Messaging): (() => void)[] {

@@ -5,6 +5,7 @@ import type { Instrumentation, Sensors } from '../src/instrumentation.ts';
 import { load } from '../src/load.ts';
 import { severity } from '../src/logs/levels.ts';
 import { type Bridge, bridgeTo } from './bridge.ts';
+import { bullmqSandbox, mayBeSandbox } from './bullmq-sandbox.ts';
 import { bunyan } from './bunyan.ts';
 import { childProcess } from './child-process.ts';
 import { consoleBridge } from './console.ts';
@@ -68,6 +69,7 @@ const selectable: readonly (() => Instrumentation)[] = [
     load<typeof import('./ioredis.ts')>('ioredis').ioredis(),
   ),
   whenLoaded('bullmq', ['bullmq'], () => load<typeof import('./bullmq.ts')>('bullmq').bullmq()),
+  ...(mayBeSandbox() ? [bullmqSandbox] : []),
   whenLoaded('amqplib', ['amqplib', 'amqplib/callback_api', 'amqplib/callback_api.js'], () =>
     load<typeof import('./amqplib.ts')>('amqplib').amqplib(),
   ),
