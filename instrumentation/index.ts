@@ -80,6 +80,9 @@ const selectable: readonly (() => Instrumentation)[] = [
   whenLoaded('pg-boss', ['pg-boss'], () => load<typeof import('./pg-boss.ts')>('pgBoss').pgBoss()),
   whenLoaded('sqs', ['@aws-sdk/client-sqs'], () => load<typeof import('./sqs.ts')>('sqs').sqs()),
   whenLoaded('sqlite', ['node:sqlite'], () => load<typeof import('./sqlite.ts')>('sqlite').sqlite()),
+  whenLoaded('better-sqlite3', ['better-sqlite3'], () =>
+    load<typeof import('./better-sqlite3.ts')>('betterSqlite3').betterSqlite3(),
+  ),
   whenLoaded('prom-client', ['prom-client'], () =>
     load<typeof import('./prom-client.ts')>('promClient').promClient(),
   ),

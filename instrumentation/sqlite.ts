@@ -1,15 +1,9 @@
 /** `node:sqlite`: one span per executed statement. The module is patched in place, whenever the app loads it. */
-import { basename } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Instrumentation } from '../src/instrumentation.ts';
-import {
-  type Database,
-  type DatabaseCall,
-  type DatabaseFault,
-  type DatabaseTarget,
-  databaseSensor,
-} from './database.ts';
+import { type Database, type DatabaseTarget, databaseSensor } from './database.ts';
 import { override } from './override.ts';
+import { faultOf, namespaceOf, noRows, patchExecution, run, type Start } from './sqlite-execution.ts';
 
 type Method = (this: any, ...args: any[]) => any;
 
@@ -46,7 +40,7 @@ function patchSqlite(
   const origins = new WeakMap<object, Origin>();
 
   function targetOf(db: DatabaseSync): DatabaseTarget {
-    const target = targets.get(db) ?? { system, namespace: namespaceOf(db) };
+    const target = targets.get(db) ?? { system, namespace: namespaceIn(db) };
     if (target.namespace !== undefined) targets.set(db, target);
     return target;
   }
@@ -64,7 +58,7 @@ function patchSqlite(
   const exec = (original: Method): Method =>
     function (this: DatabaseSync, ...args) {
       const call = typeof args[0] === 'string' ? database.start(targetOf(this), args[0]) : undefined;
-      return run(call, () => original.apply(this, args), nothing);
+      return run(call, () => original.apply(this, args), noRows);
     };
 
   // A statement that cannot be prepared is never executed; its failure is told all the same.
@@ -102,82 +96,10 @@ function patchSqlite(
   ];
 }
 
-type Start = (receiver: any, args: any[]) => DatabaseCall | undefined;
-
-/** The four methods that execute, of statements and of tag stores. */
-function patchExecution(prototype: object, start: Start): (() => void)[] {
-  const execute =
-    (rows: (result: any) => number | undefined) =>
-    (original: Method): Method =>
-      function (this: unknown, ...args) {
-        return run(start(this, args), () => original.apply(this, args), rows);
-      };
-
-  const iterate = (original: Method): Method =>
-    function (this: unknown, ...args) {
-      const call = start(this, args);
-      const iterator = run(call, () => original.apply(this, args));
-      return call === undefined ? iterator : follow(iterator, call);
-    };
-
-  return [
-    override<Method>(prototype, 'run', execute(nothing)),
-    override<Method>(
-      prototype,
-      'get',
-      execute((row) => (row === undefined ? 0 : 1)),
-    ),
-    override<Method>(
-      prototype,
-      'all',
-      execute((rows) => rows.length),
-    ),
-    override<Method>(prototype, 'iterate', iterate),
-  ];
-}
-
-const nothing = (): undefined => undefined;
-
-/** Ends the call when `work` has returned, unless it goes on (`rows` absent). */
-function run<T>(call: DatabaseCall | undefined, work: () => T, rows?: (result: T) => number | undefined): T {
-  if (call === undefined) return work();
-  try {
-    const result = work();
-    if (rows !== undefined) call.end(rows(result));
-    return result;
-  } catch (error) {
-    call.fail(faultOf(error));
-    throw error;
-  }
-}
-
-/** The span of an iteration lasts until the last row, an early `return`, or an error. */
-function follow(iterator: Iterator<unknown>, call: DatabaseCall): Iterator<unknown> {
-  const next = iterator.next;
-  const stop = iterator.return;
-  let rows = 0;
-  const define = (name: string, value: Method) =>
-    Object.defineProperty(iterator, name, { value, configurable: true, writable: true });
-  define('next', (...args) => {
-    const step = run(call, () => next.apply(iterator, args as []));
-    if (step.done) call.end(rows);
-    else rows += 1;
-    return step;
-  });
-  if (stop === undefined) return iterator;
-  define('return', (...args) => {
-    const step = run(call, () => stop.apply(iterator, args as []));
-    call.end(rows);
-    return step;
-  });
-  return iterator;
-}
-
-/** The file's name without its folder, which says more about the machine than about the data. */
-function namespaceOf(db: DatabaseSync): string | undefined {
+function namespaceIn(db: DatabaseSync): string | undefined {
   try {
     const path = (db as { location?: () => string | null }).location?.();
-    return path === undefined ? undefined : path === null || path === '' ? ':memory:' : basename(path);
+    return path === undefined ? undefined : namespaceOf(path);
   } catch {
     return undefined;
   }
@@ -189,11 +111,4 @@ function sourceOf(statement: StatementSync): string {
   } catch {
     return '';
   }
-}
-
-/** SQLite's result code, e.g. `2067` for a unique constraint. Its messages may quote the statement: none is kept. */
-function faultOf(error: unknown): DatabaseFault {
-  const { errcode, code, name } = (error ?? {}) as { errcode?: number; code?: string; name?: string };
-  if (typeof errcode !== 'number') return { type: code ?? name ?? '_OTHER' };
-  return { type: String(errcode), statusCode: String(errcode) };
 }

@@ -29,6 +29,7 @@ const parts = {
   prometheus: '../exporters/prometheus/prometheus.ts',
   requests: '../instrumentation/request-records.ts',
   amqplib: '../instrumentation/amqplib.ts',
+  betterSqlite3: '../instrumentation/better-sqlite3.ts',
   bullmq: '../instrumentation/bullmq.ts',
   ioredis: '../instrumentation/ioredis.ts',
   kafkajs: '../instrumentation/kafkajs.ts',

@@ -1,6 +1,10 @@
 /** ORMs and query builders are seen through their drivers, against the real servers. */
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
+import { betterSqlite3 } from '../../instrumentation/better-sqlite3.ts';
 import { mariadb } from '../../instrumentation/mariadb.ts';
 import { mysql } from '../../instrumentation/mysql.ts';
 import { pg } from '../../instrumentation/pg.ts';
@@ -25,6 +29,8 @@ interface Opened {
 interface Case {
   readonly make: () => Instrumentation;
   readonly before: (test: Mocha.Context) => Promise<void>;
+  /** Makes the table of the rows. */
+  readonly fill: () => Promise<void>;
   /** How the driver begins a transaction. */
   readonly begin: string;
   open(): Promise<Opened>;
@@ -40,7 +46,8 @@ const refuse = (fails: boolean): void => {
 };
 
 function byKnex(client: string, connection: object): Opened {
-  const db = require('knex')({ client, connection, pool: { min: 0, max: connections } });
+  const max = client === 'better-sqlite3' ? 1 : connections;
+  const db = require('knex')({ client, connection, pool: { min: 0, max }, useNullAsDefault: true });
   const find = (from: any, id: number) => from('sonde_orm').where({ id }).first('id');
   return {
     find: async (id) => (await find(db, id)).id,
@@ -70,7 +77,7 @@ function bySequelize(dialect: string, { user, ...place }: typeof inPostgres): Op
   };
 }
 
-async function byTypeorm(type: string, { user, ...place }: typeof inPostgres): Promise<Opened> {
+async function byTypeorm(type: string, { user, ...place }: Partial<typeof inPostgres>): Promise<Opened> {
   const { DataSource, EntitySchema } = require('typeorm');
   const columns = { id: { type: 'int', primary: true } };
   const Row = new EntitySchema({ name: 'row', tableName: 'sonde_orm', columns });
@@ -123,9 +130,12 @@ function byKysely(dialect: object): Opened {
 const pgPool = () => new (require('pg').Pool)({ ...inPostgres, max: connections });
 const mysqlPool = (library: string) =>
   require(library).createPool({ ...inMariadb, connectionLimit: connections });
-const ofPostgres = { make: pg, before: requirePostgres, begin: 'BEGIN' };
-const ofMysql = { make: mysql, before: requireMariadb, begin: 'BEGIN' };
-const ofMariadb = { make: mariadb, before: requireMariadb, begin: 'START' };
+const folder = mkdtempSync(join(tmpdir(), 'sonde-'));
+const inSqlite = join(folder, 'orms.db');
+const ofPostgres = { make: pg, before: requirePostgres, fill: fillPostgres, begin: 'BEGIN' };
+const ofMysql = { make: mysql, before: requireMariadb, fill: fillMariadb, begin: 'BEGIN' };
+const ofMariadb = { ...ofMysql, make: mariadb, begin: 'START' };
+const ofSqlite = { make: betterSqlite3, before: async () => {}, fill: fillSqlite, begin: 'BEGIN' };
 
 const cases: Record<string, Case> = {
   'knex, pg': { ...ofPostgres, open: async () => byKnex('pg', inPostgres) },
@@ -175,6 +185,21 @@ const cases: Record<string, Case> = {
       return byKysely(new MysqlDialect({ pool: mysqlPool('mysql2') }));
     },
   },
+  'knex, better-sqlite3': {
+    ...ofSqlite,
+    open: async () => byKnex('better-sqlite3', { filename: inSqlite }),
+  },
+  'TypeORM, better-sqlite3': {
+    ...ofSqlite,
+    open: () => byTypeorm('better-sqlite3', { database: inSqlite }),
+  },
+  'Kysely, better-sqlite3': {
+    ...ofSqlite,
+    async open() {
+      const { SqliteDialect } = require('kysely');
+      return byKysely(new SqliteDialect({ database: new (require('better-sqlite3'))(inSqlite) }));
+    },
+  },
 };
 
 async function fillPostgres(): Promise<void> {
@@ -193,6 +218,15 @@ async function fillMariadb(): Promise<void> {
   await pool.end();
 }
 
+async function fillSqlite(): Promise<void> {
+  const db = new (require('better-sqlite3'))(inSqlite);
+  db.exec('CREATE TABLE IF NOT EXISTS sonde_orm (id INTEGER PRIMARY KEY)');
+  for (let id = 1; id <= rows; id++) db.prepare('REPLACE INTO sonde_orm VALUES (?)').run(id);
+  db.close();
+}
+
+after(() => rmSync(folder, { recursive: true }));
+
 for (const [name, orm] of Object.entries(cases)) {
   describe(`an app with ${name}`, () => {
     let process: ArmedProcess;
@@ -200,7 +234,7 @@ for (const [name, orm] of Object.entries(cases)) {
 
     before(async function () {
       await orm.before(this);
-      await (orm.before === requirePostgres ? fillPostgres() : fillMariadb());
+      await orm.fill();
       process = armed([orm.make()]);
       db = await orm.open();
       await db.find(1);

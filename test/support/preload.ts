@@ -1,4 +1,5 @@
 /** Preload for child processes of the tests: arms the databases from source, prints what was seen as JSON at the end. */
+import { betterSqlite3 } from '../../instrumentation/better-sqlite3.ts';
 import { ioredis } from '../../instrumentation/ioredis.ts';
 import { kafkajs } from '../../instrumentation/kafkajs.ts';
 import { mariadb } from '../../instrumentation/mariadb.ts';
@@ -17,6 +18,7 @@ import { armed } from './armed.ts';
 const said: string[] = [];
 diagnostics.speakThrough((_level, message) => void said.push(message));
 const observed = armed([
+  betterSqlite3(),
   ioredis(),
   kafkajs(),
   nats(),
