@@ -203,30 +203,41 @@ function overlap(few: Members | undefined, others: Members | undefined): boolean
   return false;
 }
 
-/** Records come in runs of one span: its ids are encoded once. Gives back how many attributes are among them. */
+/**
+ * Records come in runs of one span: from the second one on its ids are kept encoded. Gives back how many attributes
+ * are among them.
+ */
 function stampWriter(requestId: boolean): (writer: ChunkWriter, stamp: Stamp) => number {
   let last: Stamp | undefined;
-  let bytes: Uint8Array = new Uint8Array();
+  let bytes: Uint8Array | undefined;
   let count = 0;
 
   function write(writer: ChunkWriter, stamp: Stamp): void {
-    const attributes = {
-      ...(stamp.correlationId !== undefined && { correlation_id: safeText(stamp.correlationId) }),
-      ...(requestId && stamp.requestId !== undefined && { request_id: safeText(stamp.requestId) }),
-    };
-    count = Object.keys(attributes).length;
-    writeAttributes(writer, field.attributes, attributes);
+    count = writeId(writer, correlationKey, stamp.correlationId);
+    if (requestId) count += writeId(writer, requestKey, stamp.requestId);
     writeIds(writer, stamp);
   }
 
   return (writer, stamp) => {
     if (last === undefined || !isSame(last, stamp)) {
       last = stamp;
-      bytes = encodedApart((apart) => write(apart, stamp));
+      bytes = undefined;
+      write(writer, stamp);
+      return count;
     }
+    bytes ??= encodedApart((apart) => write(apart, stamp));
     writer.raw(bytes);
     return count;
   };
+}
+
+const correlationKey = keyBytes('correlation_id');
+const requestKey = keyBytes('request_id');
+
+function writeId(writer: ChunkWriter, key: Uint8Array, id: string | undefined): number {
+  if (id === undefined) return 0;
+  writer.textAttribute(field.attributes, key, safeText(id));
+  return 1;
 }
 
 function isSame(a: Stamp, b: Stamp): boolean {

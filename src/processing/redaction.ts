@@ -23,6 +23,8 @@ export interface RedactionRules {
 
 /** What a name says about its value. */
 interface Verdict {
+  /** The name without its secrets, for a name may be made of data. */
+  readonly name: string;
   readonly mask: Mask | undefined;
   /** Values of conventions that hold a word of a list: not read. */
   readonly trusted: boolean;
@@ -156,8 +158,9 @@ export class Redaction {
     let copy: Record<string, unknown> | undefined;
     for (const key in source) {
       const value = source[key];
-      const clean = this.#member(key, value, path);
-      const name = this.text(key);
+      const verdict = this.#verdict(key);
+      const clean = this.#member(verdict, key, value, path);
+      const { name } = verdict;
       if (clean === value && name === key) continue;
       copy ??= { ...source };
       if (name !== key) delete copy[key];
@@ -176,8 +179,7 @@ export class Redaction {
     );
   }
 
-  #member(key: string, value: unknown, path: readonly string[]): unknown {
-    const verdict = this.#verdict(key);
+  #member(verdict: Verdict, key: string, value: unknown, path: readonly string[]): unknown {
     const mask = verdict.paths === undefined ? verdict.mask : maskAt(verdict, key, path);
     if (mask !== undefined) return masked(mask, value);
     if (verdict.trusted || typeof value === 'boolean') return value;
@@ -205,13 +207,14 @@ export class Redaction {
   }
 
   #judge(key: string): Verdict {
-    if (!this.isOn) return harmless;
+    const name = this.text(key);
+    if (!this.isOn) return { name, mask: undefined, trusted: false, paths: undefined };
     const last = plainName(key.slice(key.lastIndexOf('.') + 1));
     const paths = this.#paths.filter(({ path }) => path.at(-1) === last);
     const mask = this.#isSecret(key, 0, key.length, false)
       ? (this.#masks.get(plainName(key)) ?? this.#masks.get(last) ?? fullMask)
       : undefined;
-    return { mask, trusted: trustedNames.has(key), paths: paths.length === 0 ? undefined : paths };
+    return { name, mask, trusted: trustedNames.has(key), paths: paths.length === 0 ? undefined : paths };
   }
 
   #isSecret(text: string, start: number, end: number, query: boolean): boolean {
@@ -242,8 +245,6 @@ export class Redaction {
     return clean + text.slice(copied);
   }
 }
-
-const harmless: Verdict = { mask: undefined, trusted: false, paths: undefined };
 
 /** A mask of the user's that throws hides all. */
 function guarded(mask: Mask): Mask {
