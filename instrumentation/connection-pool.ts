@@ -6,9 +6,10 @@
 import { type BatchObservableResult, type Context, type Observable, trace } from '@opentelemetry/api';
 import type { Sensors } from '../src/instrumentation.ts';
 import { type BoundRecorder, boundTo } from '../src/metrics/bound.ts';
+import { type AskedAt, askedHere } from './asked-at.ts';
 import type { Follower } from './connection.ts';
 import { buckets, type DatabaseTarget } from './database.ts';
-import { askedHere, tellFinding } from './database-finding.ts';
+import { tellFinding } from './database-finding.ts';
 
 /** A pool as it is now. A limit that there is not is left out. */
 export interface PoolState {
@@ -154,7 +155,7 @@ export function poolSensor<P extends object>(
 /** A connection that somebody wants of a pool that has none left. */
 interface Wanted {
   readonly state: PoolState;
-  readonly site: { readonly stack?: string };
+  readonly site: AskedAt;
 }
 
 function wantedOf(state: PoolState | undefined): Wanted | undefined {

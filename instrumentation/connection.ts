@@ -2,6 +2,7 @@
 import type { Context } from '@opentelemetry/api';
 import { activeContext, bindTo, rootContext, runIn } from '../src/context/context.ts';
 import { notePool, type PoolKind } from '../src/pools.ts';
+import { askingHere } from './asked-at.ts';
 import type { Database, DatabaseFault, DatabaseTarget } from './database.ts';
 import { settled } from './settled.ts';
 
@@ -59,7 +60,8 @@ export function openedByNobody({
         follower?.refused(error);
         database.unreachable(target(this), fault(error), startTime, caller);
       };
-      if (at >= 0) args[at] = following(bindTo(caller, args[at]), { got, refused });
+      const back = follow === undefined ? caller : askingHere(caller);
+      if (at >= 0) args[at] = following(bindTo(back, args[at]), { got, refused });
       const result = runIn(rootContext, () => original.apply(this, args));
       return at >= 0 ? result : settled(result, got, refused);
     };

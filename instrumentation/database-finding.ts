@@ -1,16 +1,11 @@
 /** How what is wrong in the use of a database is told: one WARN record of `sonde.db` per quarter of an hour. */
 import type { Attributes, Context } from '@opentelemetry/api';
 import { stampOf } from '../src/context/correlation.ts';
-import { siteIn } from '../src/logs/call-site.ts';
 import { severity } from '../src/logs/levels.ts';
 import { emit } from '../src/logs/pipeline.ts';
 import { now } from '../src/logs/time.ts';
 import { nodeOf } from '../src/logs/tree.ts';
-
-/** Where the app asked: an object whose `stack` is written when somebody reads it. */
-export interface AskedAt {
-  readonly stack?: string;
-}
+import { type AskedAt, placeOf } from './asked-at.ts';
 
 export interface Finding {
   readonly message: string;
@@ -27,18 +22,11 @@ const mostTold = 500;
 /** When each finding was told last, the oldest first. */
 const told = new Map<string, number>();
 
-/** To be called in the asking call itself. */
-export function askedHere(): AskedAt {
-  const site: { stack?: string } = {};
-  Error.captureStackTrace(site);
-  return site;
-}
-
 /** Tells a finding, unless one with the same fingerprint was told lately. */
 export function tellFinding(fingerprint: string, { message, fields, context, site }: Finding): void {
   const time = now();
   if (node.threshold > severity.WARN || wasTold(fingerprint, time)) return;
-  const { pathname, line, functionName } = siteIn(String(site.stack));
+  const { pathname, line, functionName } = placeOf(site);
   emit({
     logger: node.name,
     message,

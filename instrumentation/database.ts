@@ -14,6 +14,8 @@ import { isSuppressed } from '../src/context/suppression.ts';
 import type { Sensors } from '../src/instrumentation.ts';
 import { type BoundRecorder, boundTo } from '../src/metrics/bound.ts';
 import { readSql, type SqlStatement } from '../src/processing/sql.ts';
+import { watched } from '../src/traces/watched.ts';
+import { askedDeeply, placeOf } from './asked-at.ts';
 import { queryFindings } from './query-findings.ts';
 import { queryLog } from './query-log.ts';
 
@@ -108,6 +110,7 @@ export function databaseSensor(sensors: Sensors): Database {
       if (batchSize > 1 && span.isRecording()) span.setAttribute('db.operation.batch.size', batchSize);
       // Of what is no SQL a program may well say the same a hundred times.
       const asked = typeof sql === 'string' ? findings?.asks(call.statement, context, call.point) : undefined;
+      if (watched.spans.size > 0) watched.askedAt.set(span, placeOf(askedDeeply(context)));
       const inner = trace.setSpan(context, span);
       return begin(span, inner, call.point, (millis, attributes, fault) => {
         if (fault === undefined) call.duration.record(millis / 1000, inner);

@@ -49,6 +49,8 @@ export interface ArmedReport {
 export interface Armed {
   /** Takes every hook and every patch back. */
   disarm(): void;
+  /** Patches what is in another cache of modules than Node's own. */
+  lookAt(cache: NodeJS.Dict<NodeModule>): void;
   report(): ArmedReport;
 }
 
@@ -141,6 +143,9 @@ export function arm(instrumentations: readonly Instrumentation[], sensors: Senso
       targets.clear();
       for (const one of instrumentations) guarded(one, undefined, () => one.disable());
     },
+    lookAt(cache) {
+      attempt(() => handLoadedPackages({ targets, missed, hand }, cache));
+    },
     report: () => ({
       armed: armed.map(({ name }) => name),
       patched: patched.map((copy) => ({ ...copy, version: versionFor(copy.specifier, copy.path) })),
@@ -231,9 +236,9 @@ function handLoadedBuiltins({ targets, hand }: Table): void {
 }
 
 /** Targets that were there before: their prototypes are shared with whoever holds them. */
-function handLoadedPackages(table: Table): void {
+function handLoadedPackages(table: Table, cache = moduleCache): void {
   const { hand, missed } = table;
-  for (const [path, module] of Object.entries(moduleCache)) {
+  for (const [path, module] of Object.entries(cache)) {
     const id = module?.loaded === true ? targetAt(path, table) : undefined;
     if (id === undefined) continue;
     const before = missed.length;

@@ -13,7 +13,8 @@ import {
 } from '@opentelemetry/api';
 import type { Config } from '../src/config/config.ts';
 import type { SqlStatement } from '../src/processing/sql.ts';
-import { type AskedAt, askedHere, tellFinding } from './database-finding.ts';
+import { type AskedAt, askedHere } from './asked-at.ts';
+import { tellFinding } from './database-finding.ts';
 
 /** A statement on its way. */
 export interface Asked {
@@ -72,7 +73,7 @@ export function queryFindings({ db }: Pick<Config, 'db'>, meter: Meter): QueryFi
 
   return {
     asks(statement, context, point) {
-      const one = { statement, context, parent: trace.getSpan(context), site: askedHere(), point };
+      const one = { statement, context, parent: trace.getSpan(context), site: askedHere(context), point };
       if (nPlusOne > 0 && countIn(one) === nPlusOne) tellRepeated(one);
       return one;
     },

@@ -46,6 +46,7 @@ import { shared } from './slot.ts';
 import type { DeliveryState, EndOptions, InitOptions, Sonde, Status } from './sonde.ts';
 import { isMainThread } from './threads.ts';
 import type { RunningSdk } from './traces/sdk.ts';
+import { watched } from './traces/watched.ts';
 import { VERSION } from './version.ts';
 
 const defaultTimeoutMillis = 2_000;
@@ -336,6 +337,7 @@ function run({ sdk, delivery, armed, official }: Layers): Sonde {
     },
     timeoutMillis: defaultTimeoutMillis,
   });
+  watched.lookAt = armed.lookAt;
   return handle({
     mode: () => mode,
     report: () => armed.report(),
@@ -345,6 +347,7 @@ function run({ sdk, delivery, armed, official }: Layers): Sonde {
       mode = 'off';
       unwatch();
       unwatchUncaught();
+      watched.lookAt = undefined;
       armed.disarm();
       withdrawPage();
       disableOfficial(official);

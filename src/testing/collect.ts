@@ -1,4 +1,5 @@
 /** Spans, metrics and logs of one call of a test (A66). */
+import { createRequire } from 'node:module';
 import { earlyLogs } from '../config/early.ts';
 import { core } from '../core.ts';
 import { addWatcher } from '../logs/pipeline.ts';
@@ -8,6 +9,9 @@ import { type CapturedLogs, presented } from './capture.ts';
 import { type CollectedMetric, changed, readSeries } from './metrics.ts';
 import { belongs, newScope, withScope } from './scope.ts';
 import { type CollectedSpan, watchSpans } from './spans.ts';
+
+/** Only for its cache: the one of whichever module system loaded this file. */
+const modules = createRequire(process.execPath);
 
 /** What a call did, and what it gave back. */
 export interface Collected<T> {
@@ -36,6 +40,7 @@ export interface Collected<T> {
  */
 export async function collect<T>(fn: () => T | Promise<T>): Promise<Collected<Awaited<T>>> {
   startSonde();
+  watched.lookAt?.(modules.cache);
   const scope = newScope();
   const records: LogRecord[] = [];
   const sink: Sink = (record) => {

@@ -2,6 +2,7 @@
 
 import { clearTimeout, setTimeout } from 'node:timers';
 import type { Attributes, Context, SpanContext } from '@opentelemetry/api';
+import type { CallSite } from '../logs/call-site.ts';
 import { type SpanWatcher, watched } from '../traces/watched.ts';
 import { belongs, type Scope } from './scope.ts';
 
@@ -17,6 +18,8 @@ export interface CollectedSpan {
   readonly spanId: string;
   readonly parentSpanId?: string;
   readonly durationMillis: number;
+  /** Of a database call: where the app asked, as `loadOrder (/app/orders.js:12)`. */
+  readonly askedAt?: string;
 }
 
 /** sdk-trace's ReadableSpan, as far as it is read here. */
@@ -92,5 +95,12 @@ function plain(span: EndedSpan): CollectedSpan {
     spanId,
     parentSpanId: span.parentSpanContext?.spanId,
     durationMillis: seconds * 1_000 + nanos / 1e6,
+    askedAt: placeText(watched.askedAt.get(span)),
   };
+}
+
+function placeText(site: CallSite | undefined): string | undefined {
+  if (site === undefined || site.pathname === '') return undefined;
+  const { pathname, line, functionName } = site;
+  return functionName === '' ? `${pathname}:${line}` : `${functionName} (${pathname}:${line})`;
 }

@@ -138,6 +138,14 @@ describe('findings in statements', () => {
     expect(process.calls()[0]?.events.map(({ name }) => name)).to.deep.equal(['sonde.slow_query']);
   });
 
+  it('name the line that asked behind a pool, too', async () => {
+    start({ slowQueryMillis: 20 });
+    const pool = new pgModule.Pool({ ...place, max: 1 });
+    await pool.query('SELECT pg_sleep(0.03) AS through_a_pool');
+    await pool.end();
+    expect(records.map(({ fields }) => fields?.['code.file.path'])).to.deep.equal([import.meta.filename]);
+  });
+
   it('tell the same statement five times for one span, one after the other or in parallel', async () => {
     start({ nPlusOne: 5 });
     const load = (id: number) => client.query('SELECT * FROM sonde_parts WHERE id = $1', [id]);

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { type Ended, runNode } from '../support/child.ts';
+import { requirePostgres } from '../support/services.ts';
 import { appFolder } from '../support/tarball.ts';
 
 const fixtures = join(import.meta.dirname, '../fixtures/runners');
@@ -15,6 +16,7 @@ const passing = [
   'shows the request of the test and no other',
   'collects spans, metrics and logs of a request',
   'runs a function in a span of its own',
+  'holds a request to its budget of queries',
 ];
 const failing = ['FAILS on purpose'];
 
@@ -65,13 +67,17 @@ function expectReport({ passed, failed, reasons }: Report, more: readonly string
   expect(reasons).to.match(reason);
 }
 
-describe('sonde/testing in real runners (A66)', function () {
+describe('sonde/testing in real runners (A66, A72)', function () {
   this.timeout(120_000);
 
   function folderOf(runner: string): string {
-    const packages = { 'node-test': ['express'] }[runner] ?? ['express', runner];
+    const packages = { 'node-test': ['express', 'pg'] }[runner] ?? ['express', 'pg', runner];
     return join(appFolder(packages, fixtures), runner);
   }
+
+  before(function () {
+    return requirePostgres(this);
+  });
 
   for (const ending of ['cjs', 'mjs']) {
     it(`node:test, ${ending}: passes, fails where it should, and ends by itself`, async () => {
