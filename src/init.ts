@@ -1,5 +1,5 @@
 /** Composition root: from a configuration to a running Sonde. The only file that knows every layer. */
-import { context, logs, metrics, propagation as propagationApi, trace } from '@opentelemetry/api';
+import { context, logs, type Meter, metrics, propagation as propagationApi, trace } from '@opentelemetry/api';
 import type { AlertDestinationOptions } from '../exporters/alert.ts';
 import { consoleSink } from '../exporters/console.ts';
 import { type Delivery, startDelivery } from '../exporters/otlp/delivery.ts';
@@ -34,6 +34,7 @@ import {
 import { lineStream } from './logs/line-stream.ts';
 import { flushDestinations, hasDestinations } from './logs/open-destinations.ts';
 import { formatOptions, ownFormat, rendered, toLine } from './logs/own-format.ts';
+import { createdRecords } from './logs/pipeline.ts';
 import { watchUncaught } from './logs/uncaught.ts';
 import { startObservations } from './metrics/instruments.ts';
 import { metricsPage, offerPage, withdrawPage } from './metrics/page.ts';
@@ -45,6 +46,7 @@ import { claimRegistry, followHolder, heldGlobals } from './registry.ts';
 import { shared } from './slot.ts';
 import type { DeliveryState, EndOptions, InitOptions, Sonde, Status } from './sonde.ts';
 import { isMainThread } from './threads.ts';
+import { reportSpans } from './traces/census.ts';
 import type { RunningSdk } from './traces/sdk.ts';
 import { watched } from './traces/watched.ts';
 import { VERSION } from './version.ts';
@@ -228,7 +230,7 @@ function begin(config: Config, official: OfficialParts): Sonde {
     official,
   });
   startObservations();
-  reportDelivery(metrics.getMeter('sonde', VERSION), delivery.reported);
+  reportOwn(metrics.getMeter('sonde', VERSION), delivery);
   servePage(config, sdk);
   const armed = armAll(sensorsOf(config), standAside(config.instrumentations, official));
   enableOfficial(official);
@@ -236,6 +238,15 @@ function begin(config: Config, official: OfficialParts): Sonde {
   enterInheritedContext();
   startSinks(printersOf(makers), delivery.logs === undefined ? [] : [delivery.logs]);
   return run({ config, sdk, delivery, armed, official });
+}
+
+/** What Sonde says of itself by metrics. */
+function reportOwn(meter: Meter, { reported }: Delivery): void {
+  reportSpans(meter);
+  meter
+    .createObservableCounter('otel.sdk.log.created', { unit: '{log_record}' })
+    .addCallback((result) => result.observe(createdRecords()));
+  reportDelivery(meter, reported);
 }
 
 /** Who asks for the page later, by `metrics.mount`, opens it then. */

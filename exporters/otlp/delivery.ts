@@ -131,11 +131,7 @@ export function startDelivery(parts: DeliveryParts): Delivery {
         records,
         packer(parts, (encoding) => encoding.packLogs(config.otlp.logs.protocol, common.deps.logs)),
       ),
-    reported: paths.map((path) => ({
-      signal: path.signal,
-      protocol: config.otlp[path.signal].protocol,
-      waiting: () => path.size,
-    })),
+    reported: paths.map((path) => reportedOf(path, common)),
     state: () => ({
       waiting: Object.fromEntries(paths.map((path) => [path.signal, path.size])),
       memoryBytes: common.outbox.bytes,
@@ -158,6 +154,24 @@ export function startDelivery(parts: DeliveryParts): Delivery {
       for (const path of common.paths) path.stop();
       if (common.keeper?.isOpen !== true) postLast(common, millis);
       close(common);
+    },
+  };
+}
+
+/** For the signals' own metrics. */
+function reportedOf(path: Path<any>, { parts }: Common): Reported {
+  const { signal } = path;
+  const target = parts.config.otlp[signal];
+  return {
+    signal,
+    protocol: target.protocol,
+    origin: originOf(target),
+    capacity: mostItemsOf(parts.config)[signal],
+    queued: () => path.size - path.underWay,
+    underWay: () => path.underWay,
+    handed: () => path.handed,
+    onExport(listener) {
+      path.onExport = listener;
     },
   };
 }

@@ -5,7 +5,7 @@ import type { Books } from '../../src/delivery/books.ts';
 import { Courier } from '../../src/delivery/courier.ts';
 import type { Entry, Outbox } from '../../src/delivery/outbox.ts';
 import type { Lane } from '../../src/delivery/parcel.ts';
-import type { RetryingExporter } from '../../src/delivery/retry.ts';
+import type { Attempt, RetryingExporter } from '../../src/delivery/retry.ts';
 import { Hopper } from '../../src/processing/hopper.ts';
 import type { Encoded } from './encoding.ts';
 
@@ -37,6 +37,8 @@ export class Path<Item> {
   readonly #hopper: Hopper<Item>;
   readonly #courier: Courier;
   #timer: NodeJS.Timeout | undefined;
+  /** Told of each export when it has come to its end, with its milliseconds. */
+  onExport: ((millis: number, result: Attempt) => void) | undefined;
 
   constructor(parts: PathParts<Item>) {
     const { signal, batch, outbox, books, exporter, isHopeless } = parts;
@@ -49,7 +51,8 @@ export class Path<Item> {
       refuse: (count) => books.lose(signal, count, 'shutdown', 'born after shutdown'),
     });
     const mostItems = batch.maxExportBatchSize;
-    this.#courier = new Courier({ signal, outbox, exporter, books, mostItems, isHopeless });
+    const onExport = (millis: number, result: Attempt): void => this.onExport?.(millis, result);
+    this.#courier = new Courier({ signal, outbox, exporter, books, mostItems, isHopeless, onExport });
   }
 
   get signal(): Signal {
@@ -59,6 +62,16 @@ export class Path<Item> {
   /** What waits or is under way. */
   get size(): number {
     return this.#hopper.size + this.#parts.outbox.waiting(this.#parts.signal);
+  }
+
+  /** What the exporter has now. */
+  get underWay(): number {
+    return this.#parts.outbox.underWay(this.signal);
+  }
+
+  /** What the exporter was given so far. */
+  get handed(): number {
+    return this.#courier.handed;
   }
 
   add(item: Item): void {

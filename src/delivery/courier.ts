@@ -15,6 +15,8 @@ export interface CourierParts {
   readonly books: Books;
   /** Items in one request. */
   readonly mostItems: number;
+  /** Called when an export has come to its end, with its milliseconds, retries and pauses included. */
+  onExport?(millis: number, result: Attempt): void;
   /** Nobody needs to wait for what is on disk while the receiver is away. */
   isHopeless(): boolean;
 }
@@ -34,10 +36,16 @@ export class Courier {
   #closed = false;
   /** No answer is listened to any more. */
   #over = false;
+  #handed = 0;
 
   constructor(parts: CourierParts) {
     this.#parts = parts;
     this.#limits = { items: parts.mostItems, bytes: mostBytes };
+  }
+
+  /** Items of this process's own that were given to the exporter so far. */
+  get handed(): number {
+    return this.#handed;
   }
 
   /** There is something to bring away. */
@@ -85,7 +93,10 @@ export class Courier {
       run.length > 0;
       run = outbox.take(signal, this.#limits)
     ) {
+      this.#handed += countOf(run.filter(({ adopted }) => !adopted));
+      const began = performance.now();
       const result = await exporter.export(run);
+      this.#parts.onExport?.(performance.now() - began, result);
       if (this.#over) return;
       const isLeft = this.#closed && result.outcome === 'failed' && run.every(({ place }) => place);
       if (isLeft) return outbox.putBack(run);

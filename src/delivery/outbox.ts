@@ -57,8 +57,12 @@ export class Outbox {
 
   /** Items of a signal that wait or are under way. */
   waiting(signal: Signal): number {
-    const underWay = [...this.#underWay].filter(({ lane }) => signalOf(lane) === signal);
-    return countOf([...this.#of(signal), ...underWay]);
+    return countOf(this.#of(signal)) + this.underWay(signal);
+  }
+
+  /** Items of a signal that are being sent, or wait for the next attempt. */
+  underWay(signal: Signal): number {
+    return countOf([...this.#underWay].filter(({ lane }) => signalOf(lane) === signal));
   }
 
   /** From now on what comes in goes to disk too. `undefined` ends that: what is on disk alone is out of reach. */

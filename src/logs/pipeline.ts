@@ -25,6 +25,8 @@ interface Pipeline {
   /** See each new record once, whatever way it goes: tests. */
   watchers: readonly Sink[];
   depth: number;
+  /** Records that came in, whatever became of them. */
+  created: number;
 }
 
 const nobody: readonly Sink[] = [];
@@ -37,11 +39,18 @@ const pipeline = shared<Pipeline>('logs.pipeline', () => ({
   senders: [],
   watchers: [],
   depth: 0,
+  created: 0,
 }));
+
+/** How many records were sent on their way so far (`otel.sdk.log.created`). */
+export function createdRecords(): number {
+  return pipeline.created;
+}
 
 /** Sends a record on its way that is new: an error that was told before is marked as such (A70). */
 export function emit(record: LogRecord): void {
   const { watchers } = pipeline;
+  pipeline.created++;
   if (!tells(record)) {
     forward(record, watchers);
     return;

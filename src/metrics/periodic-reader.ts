@@ -4,6 +4,7 @@ import { suppressed } from '../context/suppression.ts';
 import { diagnostics } from '../diagnostics.ts';
 import type { AggregationOption } from './aggregation.ts';
 import type { Collection, CollectionResult, InstrumentKind } from './collected.ts';
+import type { CollectionTimer } from './collection-timer.ts';
 import type { CollectOptions, Reader } from './collector.ts';
 
 /** `PushMetricExporter` of sdk-metrics. */
@@ -20,6 +21,7 @@ export interface PeriodicOptions {
   readonly intervalMillis: number;
   /** How long an asynchronous callback is waited for. */
   readonly timeoutMillis: number;
+  readonly onCollected?: CollectionTimer;
 }
 
 interface Producer {
@@ -81,9 +83,11 @@ export class PeriodicReader implements Reader {
 
   async #collectAndExport(): Promise<void> {
     try {
-      const { timeoutMillis } = this.#options;
+      const { timeoutMillis, onCollected } = this.#options;
+      const began = performance.now();
       const result = await this.#producer?.collect({ timeoutMillis });
       if (result === undefined) return;
+      onCollected?.(began, result.errors[0]);
       for (const error of result.errors) tellOf(error);
       if (result.resourceMetrics.scopeMetrics.length > 0) await this.#export(result.resourceMetrics);
     } catch (error) {

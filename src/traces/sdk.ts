@@ -6,6 +6,7 @@ import { NodeSDK, type NodeSDKConfiguration } from '@opentelemetry/sdk-node';
 import { ConsoleSpanExporter, SimpleSpanProcessor, type SpanProcessor } from '@opentelemetry/sdk-trace';
 import type { AttributeValue, Config } from '../config/config.ts';
 import { idGenerator } from '../context/ids.ts';
+import { collectionTimer } from '../metrics/collection-timer.ts';
 import type { Reader } from '../metrics/collector.ts';
 import { SondeMeterProvider } from '../metrics/meter-provider.ts';
 import { PeriodicReader, type PushExporter } from '../metrics/periodic-reader.ts';
@@ -14,6 +15,7 @@ import type { OfficialParts, OfficialSampler } from '../official.ts';
 import { guardedProcessor, guardedReader, guardedSampler } from '../official-guard.ts';
 import { whileStarting } from '../registry.ts';
 import { batchProcessor, type SpanQueue } from './batch-processor.ts';
+import { counted } from './census.ts';
 import { identityTracerProvider } from './identity-tracer.ts';
 import { redactor } from './redactor.ts';
 import { samplerOf } from './sampler.ts';
@@ -70,11 +72,12 @@ function readersOf({ config, metricExporter, official }: SdkParts): Reader[] {
   const { exporters, exportIntervalMillis, exportTimeoutMillis } = config.metrics;
   const console = exporters.includes('console') ? [new ConsoleMetricExporter()] : [];
   const own = [...(metricExporter ? [metricExporter] : []), ...console].map(
-    (exporter) =>
+    (exporter, number) =>
       new PeriodicReader({
         exporter: redacting(exporter),
         intervalMillis: exportIntervalMillis,
         timeoutMillis: exportTimeoutMillis,
+        onCollected: collectionTimer('periodic_metric_reader', number),
       }),
   );
   const given = (official.metricReaders ?? []) as readonly unknown[] as readonly Reader[];
@@ -114,7 +117,7 @@ function chosenSampler({ config, official }: SdkParts): Sampler {
 /** Starts the official SDK for traces, and Sonde's own metrics. Logs are Sonde's own, too, and registered before. */
 export function startSdk(parts: SdkParts): RunningSdk {
   const { config, official } = parts;
-  const sampler = chosenSampler(parts);
+  const sampler = counted(chosenSampler(parts));
   const processors = processorsOf(parts, stamper) as SpanProcessor[];
   const resource = resourceOf(parts.attributes);
   const meters = new SondeMeterProvider({

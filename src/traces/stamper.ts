@@ -2,12 +2,13 @@
 import type { Context } from '@opentelemetry/api';
 import type { AttributeValue } from '../config/config.ts';
 import { correlationOf, type EntrySpan, unitOf } from '../context/correlation.ts';
+import { countLive } from './census.ts';
 import { watched } from './watched.ts';
 
 /** As much of a span as is needed here. */
 interface StartedSpan extends EntrySpan {
   readonly attributes?: Readonly<Record<string, unknown>>;
-  spanContext(): { readonly traceId: string };
+  spanContext(): { readonly traceId: string; readonly traceFlags?: number };
 }
 
 /** OpenTelemetry's `SpanProcessor`, structurally. */
@@ -28,6 +29,7 @@ const correlationAttribute = 'correlation_id';
  */
 export const stamper: Stamper = {
   onStart(span, parentContext) {
+    countLive(span.spanContext(), 1);
     if (watched.spans.size > 0) for (const watcher of watched.spans) watcher.started(span, parentContext);
     const correlation = correlationOf(parentContext);
     if (correlation === undefined) return;
@@ -39,6 +41,7 @@ export const stamper: Stamper = {
     }
   },
   onEnd(span) {
+    countLive((span as StartedSpan).spanContext(), -1);
     if (watched.spans.size > 0) for (const watcher of watched.spans) watcher.ended(span as object);
   },
   forceFlush: async () => {},

@@ -71,6 +71,8 @@ const units: Record<string, string> = {
 
 const kinds: Record<string, string> = {
   'nodejs.eventloop': 'gauge',
+  'otel.sdk.exporter.operation.duration': 'histogram',
+  'otel.sdk.metric_reader.collection.duration': 'histogram',
   'otel.sdk': 'sum',
   'v8js.memory': 'sum',
   'v8js.gc.duration': 'histogram',
@@ -86,6 +88,7 @@ const isOfDelivery = (name: string): boolean => name.startsWith('otel.sdk.');
 
 function unitOf(name: string): string | undefined {
   if (!isOfDelivery(name)) return units[name];
+  if (name.endsWith('.duration')) return 's';
   const [, noun] = /\.(span|log|metric_data_point)\./.exec(name) ?? [];
   return { span: '{span}', log: '{log_record}', metric_data_point: '{data_point}' }[noun ?? ''];
 }

@@ -79,7 +79,7 @@ describe('the stamper', () => {
       { isRecording: () => true, spanContext: () => ({ traceId }), setAttribute: () => expect.fail() },
       rootContext,
     );
-    stamper.onEnd({});
+    stamper.onEnd({ spanContext: () => ({ traceId }) });
     await stamper.forceFlush();
     await stamper.shutdown();
   });
