@@ -5,11 +5,11 @@
  */
 import { type BatchObservableResult, type Context, type Observable, trace } from '@opentelemetry/api';
 import type { Sensors } from '../src/instrumentation.ts';
+import { tellFinding } from '../src/logs/finding.ts';
 import { type BoundRecorder, boundTo } from '../src/metrics/bound.ts';
-import { type AskedAt, askedHere } from './asked-at.ts';
+import { type AskedAt, askedHere, placeOf } from './asked-at.ts';
 import type { Follower } from './connection.ts';
 import { buckets, type DatabaseTarget } from './database.ts';
-import { tellFinding } from './database-finding.ts';
 
 /** A pool as it is now. A limit that there is not is left out. */
 export interface PoolState {
@@ -105,10 +105,11 @@ export function poolSensor<P extends object>(
     const { used, limit, pending } = wanted.state;
     const message = `Pool exhausted: waited ${Math.round(millis)} ms for a connection of ${name}`;
     tellFinding(`pool ${name}`, {
+      logger: 'sonde.db',
       message: `${message} (${used} of ${limit ?? used} in use, ${pending} waiting before)`,
       fields: attributes,
       context,
-      site: wanted.site,
+      site: () => placeOf(wanted.site),
     });
   }
 

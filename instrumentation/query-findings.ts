@@ -12,9 +12,9 @@ import {
   trace,
 } from '@opentelemetry/api';
 import type { Config } from '../src/config/config.ts';
+import { tellFinding } from '../src/logs/finding.ts';
 import type { SqlStatement } from '../src/processing/sql.ts';
-import { type AskedAt, askedHere } from './asked-at.ts';
-import { tellFinding } from './database-finding.ts';
+import { type AskedAt, askedHere, placeOf } from './asked-at.ts';
 
 /** A statement on its way. */
 export interface Asked {
@@ -34,6 +34,7 @@ export interface QueryFindings {
   answered(asked: Asked, span: Span, millis: number, status?: string): void;
 }
 
+const logger = 'sonde.db';
 const mostSummaries = 100;
 /** PostgreSQL: lock not available, deadlock. MySQL: lock wait timeout, deadlock. */
 const lockStatus: Readonly<Record<string, readonly string[]>> = {
@@ -61,14 +62,26 @@ export function queryFindings({ db }: Pick<Config, 'db'>, meter: Meter): QueryFi
     parent?.addEvent('sonde.n_plus_one', { 'db.query.summary': statement.summary });
     const work = (parent as { name?: string } | undefined)?.name ?? 'one piece of work';
     const message = `N+1: ${statement.summary} ran ${nPlusOne} times or more for ${work}`;
-    tellFinding(`n+1 ${statement.summary} ${work}`, { message, fields: shown(statement), context, site });
+    tellFinding(`n+1 ${statement.summary} ${work}`, {
+      logger,
+      message,
+      fields: shown(statement),
+      context,
+      site: () => placeOf(site),
+    });
   }
 
   function tellSlow({ statement, context, site, point }: Asked, span: Span, millis: number): void {
     slow.add(1, point);
     span.addEvent('sonde.slow_query', { 'sonde.slow_query.threshold_ms': slowQueryMillis });
     const message = `Slow query: ${statement.summary || 'a statement'} took ${Math.round(millis)} ms`;
-    tellFinding(`slow ${statement.text}`, { message, fields: shown(statement), context, site });
+    tellFinding(`slow ${statement.text}`, {
+      logger,
+      message,
+      fields: shown(statement),
+      context,
+      site: () => placeOf(site),
+    });
   }
 
   return {

@@ -174,6 +174,10 @@ export interface Config {
     readonly samplerArg: number;
     readonly limits: SpanLimits;
     readonly batch: BatchConfig;
+    /** Tells as a finding what still runs when the work that started it has ended. */
+    readonly lateSpans: boolean;
+    /** Tells as a finding what runs for nobody during requests although it is otherwise part of one. */
+    readonly lostContext: boolean;
   };
   readonly metrics: {
     readonly exporters: readonly string[];
@@ -437,6 +441,8 @@ export const defaults: Config = {
       attributePerLinkCountLimit: 128,
     },
     batch,
+    lateSpans: true,
+    lostContext: true,
   },
   metrics: {
     exporters: ['otlp'],

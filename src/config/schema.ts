@@ -170,6 +170,8 @@ const tree: SchemaOf<Settings> = {
       attributePerLinkCountLimit: limit,
     },
     batch,
+    lateSpans: toggle,
+    lostContext: toggle,
   },
   metrics: {
     exporters: metricExporters,

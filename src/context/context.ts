@@ -3,7 +3,13 @@
  * official instrumentation and the app's own calls of the API.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { context as api, type Context, type ContextManager, ROOT_CONTEXT } from '@opentelemetry/api';
+import {
+  context as api,
+  type Context,
+  type ContextManager,
+  createContextKey,
+  ROOT_CONTEXT,
+} from '@opentelemetry/api';
 import { shared } from '../slot.ts';
 
 interface State {
@@ -25,6 +31,17 @@ const { storage } = state;
 
 /** The context of work that belongs to nobody. */
 export const rootContext: Context = ROOT_CONTEXT;
+
+const detachedKey = createContextKey('sonde.detached');
+
+/** The context of work that belongs to nobody because the app says so. */
+export function detachedContext(): Context {
+  return rootContext.setValue(detachedKey, true);
+}
+
+export function isDetached(context: Context): boolean {
+  return context.getValue(detachedKey) === true;
+}
 
 /** The context of the running work; the root context outside any. */
 export function activeContext(): Context {

@@ -5,7 +5,7 @@
 import type { AttributeValue } from '../config/config.ts';
 import { diagnostics } from '../diagnostics.ts';
 import { usableAttributes } from './attributes.ts';
-import { activeContext, bindTo, rootContext, runIn } from './context.ts';
+import { activeContext, bindTo, detachedContext, runIn } from './context.ts';
 import {
   type Attributes,
   type Correlation,
@@ -75,7 +75,7 @@ export function keepContext<F extends (...args: any[]) => unknown>(fn: F): F {
  * request which happens to open them. (A29)
  */
 export function detached<T>(fn: () => T): T {
-  return run(() => runIn(rootContext, fn), fn);
+  return run(() => runIn(detachedContext(), fn), fn);
 }
 
 /**

@@ -14,11 +14,13 @@ import { redacting } from '../metrics/redacted.ts';
 import type { OfficialParts, OfficialSampler } from '../official.ts';
 import { guardedProcessor, guardedReader, guardedSampler } from '../official-guard.ts';
 import { whileStarting } from '../registry.ts';
+import { VERSION } from '../version.ts';
 import { batchProcessor, type SpanQueue } from './batch-processor.ts';
 import { counted } from './census.ts';
 import { identityTracerProvider } from './identity-tracer.ts';
 import { redactor } from './redactor.ts';
 import { samplerOf } from './sampler.ts';
+import { spanFindings } from './span-findings.ts';
 import { stamper } from './stamper.ts';
 import { watched } from './watched.ts';
 
@@ -93,7 +95,11 @@ function recordsNothing({ config, official }: Pick<SdkParts, 'config' | 'officia
  * None at all where nothing would come of a recorded span. The stamper stands first: the others see what it sets;
  * then the redactor: the others do not see what it hides.
  */
-function processorsOf({ config, spans, official }: SdkParts, stamper: SpanProcessor): unknown[] {
+function processorsOf(
+  { config, spans, official }: SdkParts,
+  stamper: SpanProcessor,
+  meters: SondeMeterProvider,
+): unknown[] {
   const console = config.traces.exporters.includes('console')
     ? [new SimpleSpanProcessor({ exporter: new ConsoleSpanExporter() })]
     : [];
@@ -103,7 +109,9 @@ function processorsOf({ config, spans, official }: SdkParts, stamper: SpanProces
     ...(official.spanProcessors ?? []).map(guardedProcessor),
   ];
   const isNeeded = !recordsNothing({ config, official }) && (recording.length > 0 || isForTests(config));
-  return !isNeeded ? [] : [stamper, redactor as unknown as SpanProcessor, ...recording];
+  if (!isNeeded) return [];
+  const findings = spanFindings(config.traces, meters.getMeter('sonde', VERSION));
+  return [stamper, ...findings, redactor, ...recording];
 }
 
 type Sampler = NonNullable<NodeSDKConfiguration['sampler']>;
@@ -118,7 +126,6 @@ function chosenSampler({ config, official }: SdkParts): Sampler {
 export function startSdk(parts: SdkParts): RunningSdk {
   const { config, official } = parts;
   const sampler = counted(chosenSampler(parts));
-  const processors = processorsOf(parts, stamper) as SpanProcessor[];
   const resource = resourceOf(parts.attributes);
   const meters = new SondeMeterProvider({
     resource,
@@ -126,6 +133,7 @@ export function startSdk(parts: SdkParts): RunningSdk {
     readers: readersOf(parts),
     exemplarFilter: config.metrics.exemplarFilter,
   });
+  const processors = processorsOf(parts, stamper, meters) as SpanProcessor[];
   watched.readMetrics = readOnDemand(meters);
   if (processors.length === 0) {
     trace.setGlobalTracerProvider(identityTracerProvider({ sampler, ids: idGenerator }));

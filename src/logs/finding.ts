@@ -1,21 +1,22 @@
-/** How what is wrong in the use of a database is told: one WARN record of `sonde.db` per quarter of an hour. */
+/** How what is found wrong in an app's work is told: one WARN record per quarter of an hour. */
 import type { Attributes, Context } from '@opentelemetry/api';
-import { stampOf } from '../src/context/correlation.ts';
-import { severity } from '../src/logs/levels.ts';
-import { emit } from '../src/logs/pipeline.ts';
-import { now } from '../src/logs/time.ts';
-import { nodeOf } from '../src/logs/tree.ts';
-import { type AskedAt, placeOf } from './asked-at.ts';
+import { stampOf } from '../context/correlation.ts';
+import type { CallSite } from './call-site.ts';
+import { severity } from './levels.ts';
+import { emit } from './pipeline.ts';
+import { now } from './time.ts';
+import { passes } from './tree.ts';
 
 export interface Finding {
+  readonly logger: string;
   readonly message: string;
   readonly fields: Attributes;
-  /** The caller's. */
+  /** That of the work it was found in. */
   readonly context: Context;
-  readonly site: AskedAt;
+  /** Where in the app it came about, as far as that can be known; asked for only where it is told. */
+  readonly site?: () => CallSite;
 }
 
-const node = nodeOf('sonde.db');
 const quietMillis = 15 * 60_000;
 const mostTold = 500;
 
@@ -23,12 +24,12 @@ const mostTold = 500;
 const told = new Map<string, number>();
 
 /** Tells a finding, unless one with the same fingerprint was told lately. */
-export function tellFinding(fingerprint: string, { message, fields, context, site }: Finding): void {
+export function tellFinding(fingerprint: string, { logger, message, fields, context, site }: Finding): void {
   const time = now();
-  if (node.threshold > severity.WARN || wasTold(fingerprint, time)) return;
-  const { pathname, line, functionName } = placeOf(site);
+  if (!passes(logger, severity.WARN) || wasTold(fingerprint, time)) return;
+  const { pathname = '', line, functionName = '' } = site?.() ?? {};
   emit({
-    logger: node.name,
+    logger,
     message,
     fields: {
       ...fields,
