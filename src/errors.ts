@@ -4,6 +4,7 @@ export const errorTable = {
   SONDE_ERR_ENV: 'Correct the variable or unset it; the default named in the message is used meanwhile.',
   SONDE_ERR_ENV_UNKNOWN: 'Check the spelling; the nearest known name is given.',
   SONDE_ERR_CONFIG_FILE: 'Correct the file named by SONDE_CONFIG, or unset the variable.',
+  SONDE_ERR_LOCKED: 'Take the setting away, or ask those who keep the policy; what it locks holds.',
   SONDE_ERR_NODE_VERSION: 'Run the app with Node.js 22.15 or newer, or remove the preload.',
   SONDE_ERR_NODE_HOOKS: 'Update Node.js to 22.22.3, 24.11.1 or 26 for ES module wrappers.',
   SONDE_ERR_FOREIGN_SDK: 'Keep one OpenTelemetry SDK: remove the other one, or add Sonde to it.',

@@ -2,6 +2,7 @@
 import { type Core, core } from './core.ts';
 
 export type { AttributeValue, Config, LogsOptions, Options } from './config/config.ts';
+export type { ConfigFile } from './config/file.ts';
 export type { Attributes } from './context/correlation.ts';
 export { SondeError, type SondeErrorCode } from './errors.ts';
 export type { Closable, GracefulShutdownOptions } from './graceful-shutdown.ts';

@@ -16,7 +16,7 @@ export type Layer = Map<string, Setting>;
 /** What is wrong with a source, to be said once logging is up. `debug` is for what hurts nobody. */
 export interface Complaint {
   readonly level: 'warn' | 'debug';
-  readonly code: 'SONDE_ERR_ENV' | 'SONDE_ERR_ENV_UNKNOWN' | 'SONDE_ERR_CONFIG_FILE';
+  readonly code: 'SONDE_ERR_ENV' | 'SONDE_ERR_ENV_UNKNOWN' | 'SONDE_ERR_CONFIG_FILE' | 'SONDE_ERR_LOCKED';
   readonly message: string;
   /** The path that the source would have set; `; using <what holds there>.` is then still to be added. */
   readonly path?: string;

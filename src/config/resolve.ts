@@ -5,12 +5,13 @@ import { parseLevels } from '../logs/tree.ts';
 import { type Config, defaults, type Options, type OtlpProtocol } from './config.ts';
 import { type Env, environment, isDevelopment, isKubernetes, isTestRunner } from './env.ts';
 import { readEnvironment } from './env-layer.ts';
-import { configFile, readFile } from './file.ts';
+import { configFile, type FromFiles, ownFile, readFiles } from './file.ts';
 import { commitOf } from './git.ts';
 import { type Complaint, type Layer, reachedPaths, type Setting } from './layer.ts';
 import { answeredLogs } from './logs-model.ts';
 import { appPackage, mainScript } from './main-script.ts';
 import { defaultBase, endpointOf, endpointTakes } from './otlp-target.ts';
+import { keepLocked } from './policy.ts';
 import { isKind, kindOf, type SchemaNode, schema, signals } from './schema.ts';
 import { inUse, shown } from './shown.ts';
 import { readTree } from './tree-layer.ts';
@@ -259,22 +260,21 @@ export function resolveConfig(
   const base = { env, script, app, code: new Map() };
   const file = configFile(env, app);
   const answer = (given: Options) => answered(given, () => lay({ ...base, fromFile: nothing }));
-  const fromFile = file === undefined ? nothing : readFile(file, answer, load);
+  const own = ownFile(app);
+  const fromFile = file === undefined ? nothing : readFiles(file, answer, { own, load });
   const code = readOptions(options, () => lay({ ...base, fromFile }));
   return { ...lay({ ...base, fromFile, code }), file };
 }
-
-type FromFile = ReturnType<typeof readFile>;
 
 interface Sources {
   readonly code: Layer;
   readonly env: Env;
   readonly script: string | undefined;
   readonly app: ReturnType<typeof appPackage>;
-  readonly fromFile: FromFile;
+  readonly fromFile: FromFiles;
 }
 
-const nothing: FromFile = { layer: new Map(), complaints: [] };
+const nothing: FromFiles = { strata: [], complaints: [] };
 
 /** `logs` may be a function of what would hold without it (A12). */
 function answered(given: Options, without: () => Resolution): Options {
@@ -285,7 +285,11 @@ function answered(given: Options, without: () => Resolution): Options {
 function lay({ code, env, script, app, fromFile }: Sources): Resolution {
   const fromEnv = readEnvironment(env);
   const complaints = [...fromFile.complaints, ...fromEnv.complaints];
-  const merged = layDown([defaultLayer(), fromFile.layer, fromEnv.layer, code], fromEnv.layer);
+  const { strata } = fromFile;
+  const defaults = defaultLayer();
+  const layers = [defaults, ...strata.map(({ layer }) => layer), fromEnv.layer, code];
+  const merged = layDown(layers, fromEnv.layer);
+  keepLocked(merged, { defaults, strata, complaints });
   settleService(merged, script, app);
   settleSizes(merged, complaints);
   settleEndpoints(merged, complaints);
