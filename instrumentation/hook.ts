@@ -51,6 +51,8 @@ export interface Armed {
   disarm(): void;
   /** Patches what is in another cache of modules than Node's own. */
   lookAt(cache: NodeJS.Dict<NodeModule>): void;
+  /** Takes back what the instrumentations of these names do, for good, and reports why. */
+  standDown(names: readonly string[], reason: string): void;
   report(): ArmedReport;
 }
 
@@ -128,7 +130,7 @@ export function arm(instrumentations: readonly Instrumentation[], sensors: Senso
     for (const target of targets.get(id) ?? []) handOne(target, exports, path);
   }
 
-  const armed = instrumentations.filter((one) => guarded(one, undefined, () => one.enable?.(sensors)));
+  let armed = instrumentations.filter((one) => guarded(one, undefined, () => one.enable?.(sensors)));
   for (const instrumentation of armed) {
     for (const specifier of instrumentation.modules) {
       const target = { instrumentation, specifier, seen: new WeakSet() };
@@ -136,6 +138,17 @@ export function arm(instrumentations: readonly Instrumentation[], sensors: Senso
     }
   }
   const stop = targets.size === 0 ? () => {} : watch({ targets, missed, hand });
+
+  function dismiss(one: Instrumentation, reason: string): void {
+    for (const [id, waiting] of targets) {
+      targets.set(
+        id,
+        waiting.filter(({ instrumentation }) => instrumentation !== one),
+      );
+    }
+    guarded(one, undefined, () => one.disable());
+    missed.push({ name: one.name, reason });
+  }
 
   return {
     disarm() {
@@ -146,9 +159,16 @@ export function arm(instrumentations: readonly Instrumentation[], sensors: Senso
     lookAt(cache) {
       attempt(() => handLoadedPackages({ targets, missed, hand }, cache));
     },
+    standDown(names, reason) {
+      const leaving = armed.filter(({ name }) => names.includes(name));
+      armed = armed.filter((one) => !leaving.includes(one));
+      for (const one of leaving) dismiss(one, reason);
+    },
     report: () => ({
       armed: armed.map(({ name }) => name),
-      patched: patched.map((copy) => ({ ...copy, version: versionFor(copy.specifier, copy.path) })),
+      patched: patched
+        .filter(({ name }) => armed.some((one) => one.name === name))
+        .map((copy) => ({ ...copy, version: versionFor(copy.specifier, copy.path) })),
       missed,
     }),
   };

@@ -4,6 +4,8 @@ import type { BridgeName, Config } from '../src/config/config.ts';
 import type { Instrumentation, Sensors } from '../src/instrumentation.ts';
 import { load } from '../src/load.ts';
 import { severity } from '../src/logs/levels.ts';
+import type { OfficialInstrumentation } from '../src/official.ts';
+import { tryInstrumentation } from '../src/official-guard.ts';
 import { type Bridge, bridgeTo } from './bridge.ts';
 import { bullmqSandbox, mayBeSandbox } from './bullmq-sandbox.ts';
 import { bunyan } from './bunyan.ts';
@@ -20,6 +22,7 @@ import { logtape } from './logtape.ts';
 import { otelApi } from './otel-api.ts';
 import { pino } from './pino.ts';
 import { runtime } from './runtime.ts';
+import { tellTogether, twinsOf, watchOfficial } from './twins.ts';
 import { winston } from './winston.ts';
 import { workerNames, workerThreads } from './worker-threads.ts';
 
@@ -152,13 +155,54 @@ function isNamed(name: string, list: readonly string[]): boolean {
 }
 
 /** Whether `name` is on: named in `enabled` if anything is, and not in `disabled`. */
-export function isSelected(name: string, { enabled = [], disabled }: Selection): boolean {
+export function isSelected(
+  name: string,
+  { enabled = [], disabled }: Pick<Selection, 'enabled' | 'disabled'>,
+): boolean {
   return (enabled.length === 0 || isNamed(name, enabled)) && !isNamed(name, disabled);
 }
 
-/** Arms every selected instrumentation. Each loads nothing of its target; the app does, or it never happens. */
-export function armAll(sensors: Sensors, selection: Selection): Armed {
+/**
+ * Arms every selected instrumentation. Each loads nothing of its target; the app does, or it never happens. Where the
+ * app enables an official one for the same library, now (`given`) or later, one of the two gives way.
+ */
+export function armAll(sensors: Sensors, given: readonly OfficialInstrumentation[] = []): Armed {
+  const selection = sensors.config.instrumentations;
   const all = [...selectable.map((make) => make()), ...bridgesOf(sensors.config)];
   const chosen = all.filter(({ name }) => isSelected(name, selection));
-  return arm([...always.map((make) => make()), ...chosen], sensors);
+  const meet = (official: OfficialInstrumentation): void => settle(official, () => armed);
+  const settle = selection.prefer === 'own' ? preferOwn() : preferOfficial();
+  const armed = arm([...always.map((make) => make()), watchOfficial(meet), ...chosen], sensors);
+  for (const official of given) meet(official);
+  return armed;
+}
+
+type Settle = (official: OfficialInstrumentation, armed: () => Armed) => void;
+
+function preferOfficial(): Settle {
+  const tell = tellTogether((own, official) => `Sonde's own ${own} stands aside for ${official}.`);
+  return ({ instrumentationName: name }, armed) => {
+    const own = armedOf(twinsOf(name), armed());
+    if (own.length === 0) return;
+    armed().standDown(own, `${name} is in its place`);
+    tell(name, own);
+  };
+}
+
+/** The official one is stopped a moment later: right now its own `enable` may not be through. */
+function preferOwn(): Settle {
+  const tell = tellTogether(
+    (own, official) => `${official} of the app stays off for Sonde's own ${own} (SONDE_PREFER=own).`,
+  );
+  return (official, armed) => {
+    const name = official.instrumentationName;
+    const own = armedOf(twinsOf(name), armed());
+    if (own.length === 0) return;
+    queueMicrotask(() => tryInstrumentation(official, 'disable', () => official.disable()));
+    tell(name, own);
+  };
+}
+
+function armedOf(names: readonly string[], armed: Armed): readonly string[] {
+  return names.length === 0 ? names : names.filter((name) => armed.report().armed.includes(name));
 }

@@ -38,7 +38,7 @@ import { createdRecords } from './logs/pipeline.ts';
 import { watchUncaught } from './logs/uncaught.ts';
 import { startObservations } from './metrics/instruments.ts';
 import { metricsPage, offerPage, withdrawPage } from './metrics/page.ts';
-import type { OfficialParts } from './official.ts';
+import type { OfficialInstrumentation, OfficialParts } from './official.ts';
 import { tryInstrumentation } from './official-guard.ts';
 import { redactAttributes, useRedaction } from './processing/redact.ts';
 import { becomeReady, stopBeingReady } from './readiness.ts';
@@ -232,8 +232,7 @@ function begin(config: Config, official: OfficialParts): Sonde {
   startObservations();
   reportOwn(metrics.getMeter('sonde', VERSION), delivery);
   servePage(config, sdk);
-  const armed = armAll(sensorsOf(config), standAside(config.instrumentations, official));
-  enableOfficial(official);
+  const armed = armAll(sensorsOf(config), enableOfficial(official));
   if (config.debug) tellArmed(armed.report());
   enterInheritedContext();
   startSinks(printersOf(makers), delivery.logs === undefined ? [] : [delivery.logs]);
@@ -268,34 +267,7 @@ function sensorsOf(config: Config): Sensors {
   };
 }
 
-/** Official package to the instrumentation of Sonde's that sees the same calls. */
-const twins: Readonly<Record<string, string>> = {
-  '@opentelemetry/instrumentation-http': 'http',
-  '@opentelemetry/instrumentation-undici': 'undici',
-  '@opentelemetry/instrumentation-pg': 'pg',
-  '@opentelemetry/instrumentation-redis': 'redis',
-  '@opentelemetry/instrumentation-ioredis': 'ioredis',
-  '@opentelemetry/instrumentation-amqplib': 'amqplib',
-  '@opentelemetry/instrumentation-kafkajs': 'kafkajs',
-  '@opentelemetry/instrumentation-aws-sdk': 'sqs',
-  '@opentelemetry/instrumentation-mongodb': 'mongodb',
-  '@opentelemetry/instrumentation-mysql': 'mysql',
-  '@opentelemetry/instrumentation-mysql2': 'mysql',
-};
-
-/** One span an operation: who passes an official instrumentation wants its options, so Sonde's own gives way. */
-function standAside(
-  selection: Config['instrumentations'],
-  official: OfficialParts,
-): Config['instrumentations'] {
-  const names = (official.instrumentations ?? []).map(({ instrumentationName }) => instrumentationName);
-  const aside = names.flatMap((name) => twins[name] ?? []);
-  if (aside.length === 0) return selection;
-  diagnostics.info(`Sonde's own ${aside.join(', ')} stands aside for ${names.join(', ')}.`);
-  return { ...selection, disabled: [...selection.disabled, ...aside] };
-}
-
-function enableOfficial({ instrumentations = [] }: OfficialParts): void {
+function enableOfficial({ instrumentations = [] }: OfficialParts): readonly OfficialInstrumentation[] {
   for (const instrumentation of instrumentations) {
     tryInstrumentation(instrumentation, 'enable', () => {
       instrumentation.setTracerProvider(trace.getTracerProvider());
@@ -304,6 +276,7 @@ function enableOfficial({ instrumentations = [] }: OfficialParts): void {
       instrumentation.enable();
     });
   }
+  return instrumentations;
 }
 
 function disableOfficial({ instrumentations = [] }: OfficialParts): void {

@@ -323,6 +323,11 @@ export interface Config {
     /** Only these, if any is named (`OTEL_NODE_ENABLED_INSTRUMENTATIONS`). */
     readonly enabled?: readonly string[];
     readonly disabled: readonly string[];
+    /**
+     * Who observes a library that the app has enabled an official instrumentation for: that one (the default), or
+     * Sonde's `own`, with the other one switched off (`SONDE_PREFER`).
+     */
+    readonly prefer: 'official' | 'own';
   };
   readonly otlp: { readonly off: boolean } & Readonly<Record<Signal, OtlpTarget>>;
   /** What waits for OTLP is on disk as well, and outlives the process. Off where no folder is given. */
@@ -468,7 +473,7 @@ export const defaults: Config = {
   accessLog: { mode: 'on', level: 'info', format: 'semconv', ignore: [] },
   alerts: { adminEmails: [], internalIps: [], includeHtml: false },
   privacy: { redact: true, redactKeys: [], allowKeys: [], personal: [], patterns: [], masks: {} },
-  instrumentations: { disabled: [] },
+  instrumentations: { disabled: [], prefer: 'official' },
   otlp: { off: false, traces: otlp, metrics: otlp, logs: otlp },
   spool: { maxBytes: 52_428_800 },
   memory: { maxBytes: 33_554_432 },

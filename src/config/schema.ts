@@ -226,7 +226,11 @@ const tree: SchemaOf<Settings> = {
     link: text,
   },
   privacy: { redact: toggle, redactKeys: names, allowKeys: names, personal, patterns, masks },
-  instrumentations: { enabled: instrumentations, disabled: instrumentations },
+  instrumentations: {
+    enabled: instrumentations,
+    disabled: instrumentations,
+    prefer: oneOf(['official', 'own']),
+  },
   // What is said for all signals stands before what is said for one, so that the one wins.
   otlp: { off: toggle, ...target, traces: target, metrics: target, logs: target },
   spool: { dir: text, maxBytes: positive },

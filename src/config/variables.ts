@@ -50,6 +50,7 @@ const sonde: readonly Variable[] = [
   row('SONDE_SPOOL_DIR', 'spool.dir'),
   row('SONDE_SPOOL_MAX_BYTES', 'spool.maxBytes'),
   row('SONDE_MEMORY_MAX_BYTES', 'memory.maxBytes'),
+  row('SONDE_PREFER', 'instrumentations.prefer'),
   row('SONDE_DEBUG', 'debug'),
 ];
 

@@ -121,6 +121,7 @@ const rows: Record<string, Row> = {
     absent: 33_554_432,
   },
   SONDE_OTLP: { path: 'otlp.off', good: ['OFF', true], bad: 'perhaps', absent: false },
+  SONDE_PREFER: { path: 'instrumentations.prefer', good: ['OWN', 'own'], bad: 'mine', absent: 'official' },
   SONDE_DEBUG: { path: 'debug', good: ['1', true], bad: 'very', absent: false },
 
   OTEL_SDK_DISABLED: { path: 'disabled', good: ['True', true], bad: 'yes', absent: false },

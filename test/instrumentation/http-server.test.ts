@@ -3,7 +3,6 @@ import http, { type IncomingMessage, type RequestListener, type ServerResponse }
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { AlwaysOffSampler, type ReadableSpan } from '@opentelemetry/sdk-trace';
 import { expect } from 'chai';
-// @ts-expect-error: it has no types of its own.
 import express from 'express';
 import { setRoute } from '../../instrumentation/framework.ts';
 import { httpServer } from '../../instrumentation/http-server.ts';

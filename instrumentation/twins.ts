@@ -1,0 +1,82 @@
+/** Who else sees the same calls: where the app has enabled an official instrumentation, one of the two is too many. */
+import { diagnostics } from '../src/diagnostics.ts';
+import type { Instrumentation } from '../src/instrumentation.ts';
+import type { OfficialInstrumentation } from '../src/official.ts';
+import { override } from './override.ts';
+
+/** By package, without `@opentelemetry/instrumentation-`: the instrumentations of Sonde's that see the same calls. */
+const twins: Readonly<Record<string, readonly string[]>> = {
+  http: ['http', 'http-client'],
+  undici: ['undici'],
+  express: ['express'],
+  koa: ['koa'],
+  fastify: ['fastify'],
+  '@fastify/otel': ['fastify'],
+  'nestjs-core': ['nestjs-core'],
+  pg: ['pg'],
+  mysql: ['mysql'],
+  mysql2: ['mysql'],
+  mongodb: ['mongodb'],
+  redis: ['redis'],
+  ioredis: ['ioredis'],
+  amqplib: ['amqplib'],
+  kafkajs: ['kafkajs'],
+  'aws-sdk': ['sqs'],
+  '@appsignal/opentelemetry-instrumentation-bullmq': ['bullmq'],
+  pino: ['pino'],
+  winston: ['winston'],
+  bunyan: ['bunyan'],
+  'runtime-node': ['runtime'],
+};
+
+/** Sonde's instrumentations that make the same spans, metrics or records as the official one of this name. */
+export function twinsOf(officialName: string): readonly string[] {
+  return twins[officialName.replace('@opentelemetry/instrumentation-', '')] ?? [];
+}
+
+type Base = { readonly InstrumentationBase?: { readonly prototype?: object } };
+
+/**
+ * Tells of every official instrumentation that anybody enables from now on: by `registerInstrumentations`, by another
+ * SDK or by itself. Each copy of the base class is watched, since a process often has several.
+ */
+export function watchOfficial(
+  onEnabled: (instrumentation: OfficialInstrumentation) => void,
+): Instrumentation {
+  const undo: (() => void)[] = [];
+  return {
+    name: 'official',
+    modules: ['@opentelemetry/instrumentation'],
+    takesNamespaces: true,
+    patch({ InstrumentationBase: base }: Base) {
+      if (base?.prototype === undefined) return;
+      undo.push(
+        override(base.prototype, 'enable', (original) => {
+          return function enable(this: OfficialInstrumentation) {
+            original.call(this);
+            onEnabled(this);
+          };
+        }),
+      );
+    },
+    disable() {
+      for (const restore of undo.splice(0)) restore();
+    },
+  };
+}
+
+/** One line for all that happens in one turn: an SDK enables its instrumentations by the dozen. */
+export function tellTogether(say: (own: string, official: string) => string) {
+  const met = new Map<string, readonly string[]>();
+  return (official: string, own: readonly string[]): void => {
+    if (met.size === 0) queueMicrotask(tell);
+    met.set(official, own);
+  };
+
+  function tell(): void {
+    const own = [...new Set([...met.values()].flat())].join(', ');
+    const official = [...met.keys()].join(', ');
+    met.clear();
+    diagnostics.infoOnce(`twins ${own} ${official}`, say(own, official));
+  }
+}
