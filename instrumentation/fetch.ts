@@ -19,6 +19,7 @@ import { propagation } from '../src/context/propagation.ts';
 import { isSuppressed } from '../src/context/suppression.ts';
 import type { Instrumentation } from '../src/instrumentation.ts';
 import { type IsSecret, redactUrl, secretTest } from '../src/processing/url.ts';
+import { isForeignTelemetry } from './foreign-telemetry.ts';
 import { headerCapture } from './header-capture.ts';
 import { carries, headerLine } from './header-text.ts';
 import {
@@ -241,7 +242,7 @@ export function fetchClient(): Instrumentation {
   function onCreate(message: unknown): void {
     const { request } = message as Message;
     const caller = activeContext();
-    if (client === undefined || isSuppressed(caller)) return;
+    if (client === undefined || isSuppressed(caller) || isForeignTelemetry(request.path)) return;
     request[exchangeKey] = new FetchExchange(client, request, caller);
   }
 

@@ -19,6 +19,7 @@ import type { Instrumentation, Sensors } from '../src/instrumentation.ts';
 import { type IsSecret, redactUrl, secretTest } from '../src/processing/url.ts';
 import { type Exchange, exchangeKey, watchMessages } from './body-events.ts';
 import { watchConnection } from './connection-times.ts';
+import { isForeignTelemetry } from './foreign-telemetry.ts';
 import { headerCapture } from './header-capture.ts';
 import { addHeaderLines, carries, headerLine } from './header-text.ts';
 import {
@@ -201,7 +202,7 @@ function fullUrl(request: ClientRequest, port: number | undefined): string {
   return `${protocol}//${written}${path}`;
 }
 
-/** Telemetry's own requests, so that whoever ends one elsewhere does not bring it to light. */
+/** Telemetry's own requests, Sonde's and others', so that whoever ends one elsewhere does not bring it to light. */
 const unobserved = new WeakSet<ClientRequest>();
 
 function open(client: Client, request: ObservedRequest): ClientExchange | undefined {
@@ -209,7 +210,7 @@ function open(client: Client, request: ObservedRequest): ClientExchange | undefi
   if (known !== undefined) return known as ClientExchange;
   if (unobserved.has(request)) return undefined;
   const caller = activeContext();
-  if (isSuppressed(caller)) {
+  if (isSuppressed(caller) || isForeignTelemetry(request.path)) {
     unobserved.add(request);
     return undefined;
   }

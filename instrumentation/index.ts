@@ -170,36 +170,44 @@ export function armAll(sensors: Sensors, given: readonly OfficialInstrumentation
   const selection = sensors.config.instrumentations;
   const all = [...selectable.map((make) => make()), ...bridgesOf(sensors.config)];
   const chosen = all.filter(({ name }) => isSelected(name, selection));
-  const meet = (official: OfficialInstrumentation): void => settle(official, () => armed);
+  const meet = (official: OfficialInstrumentation): boolean => settle(official, armed);
   const settle = selection.prefer === 'own' ? preferOwn() : preferOfficial();
-  const armed = arm([...always.map((make) => make()), watchOfficial(meet), ...chosen], sensors);
-  for (const official of given) meet(official);
+  const armed: Armed = arm([...always.map((make) => make()), watchOfficial(meet), ...chosen], sensors);
+  for (const official of given) if (!meet(official)) switchOff(official);
   return armed;
 }
 
-type Settle = (official: OfficialInstrumentation, armed: () => Armed) => void;
+/** Whether the official one may be enabled. */
+type Settle = (official: OfficialInstrumentation, armed: Armed) => boolean;
 
 function preferOfficial(): Settle {
-  const tell = tellTogether((own, official) => `Sonde's own ${own} stands aside for ${official}.`);
+  const tell = tellTogether((own, official) => `Sonde's own ${own} stands aside for ${official} of the app.`);
   return ({ instrumentationName: name }, armed) => {
-    const own = armedOf(twinsOf(name), armed());
-    if (own.length === 0) return;
-    armed().standDown(own, `${name} is in its place`);
-    tell(name, own);
+    const own = armedOf(twinsOf(name), armed);
+    if (own.length > 0) {
+      armed.standDown(own, `${name} is in its place`);
+      tell(name, own);
+    }
+    return true;
   };
 }
 
-/** The official one is stopped a moment later: right now its own `enable` may not be through. */
+function switchOff(official: OfficialInstrumentation): void {
+  tryInstrumentation(official, 'disable', () => official.disable());
+}
+
+/** Its base class is not enabled at all; what its own `enable` does besides is undone when that is through. */
 function preferOwn(): Settle {
   const tell = tellTogether(
-    (own, official) => `${official} of the app stays off for Sonde's own ${own} (SONDE_PREFER=own).`,
+    (own, official) => `Sonde's own ${own} stays, in place of ${official} of the app (SONDE_PREFER=own).`,
   );
   return (official, armed) => {
     const name = official.instrumentationName;
-    const own = armedOf(twinsOf(name), armed());
-    if (own.length === 0) return;
-    queueMicrotask(() => tryInstrumentation(official, 'disable', () => official.disable()));
+    const own = armedOf(twinsOf(name), armed);
+    if (own.length === 0) return true;
+    queueMicrotask(() => switchOff(official));
     tell(name, own);
+    return false;
   };
 }
 

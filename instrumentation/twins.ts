@@ -2,6 +2,7 @@
 import { diagnostics } from '../src/diagnostics.ts';
 import type { Instrumentation } from '../src/instrumentation.ts';
 import type { OfficialInstrumentation } from '../src/official.ts';
+import { tryInstrumentation } from '../src/official-guard.ts';
 import { override } from './override.ts';
 
 /** By package, without `@opentelemetry/instrumentation-`: the instrumentations of Sonde's that see the same calls. */
@@ -41,9 +42,19 @@ type Base = { readonly InstrumentationBase?: { readonly prototype?: object } };
  * SDK or by itself. Each copy of the base class is watched, since a process often has several.
  */
 export function watchOfficial(
-  onEnabled: (instrumentation: OfficialInstrumentation) => void,
+  mayEnable: (instrumentation: OfficialInstrumentation) => boolean,
 ): Instrumentation {
   const undo: (() => void)[] = [];
+
+  /** The app's own constructor is waiting: nothing is thrown into it. */
+  function isAllowed(instrumentation: OfficialInstrumentation): boolean {
+    let allowed = true;
+    tryInstrumentation(instrumentation, 'enable', () => {
+      allowed = mayEnable(instrumentation);
+    });
+    return allowed;
+  }
+
   return {
     name: 'official',
     modules: ['@opentelemetry/instrumentation'],
@@ -53,8 +64,7 @@ export function watchOfficial(
       undo.push(
         override(base.prototype, 'enable', (original) => {
           return function enable(this: OfficialInstrumentation) {
-            original.call(this);
-            onEnabled(this);
+            if (isAllowed(this)) original.call(this);
           };
         }),
       );
@@ -75,7 +85,7 @@ export function tellTogether(say: (own: string, official: string) => string) {
 
   function tell(): void {
     const own = [...new Set([...met.values()].flat())].join(', ');
-    const official = [...met.keys()].join(', ');
+    const official = met.size > 1 ? `${met.size} official instrumentations` : [...met.keys()].join();
     met.clear();
     diagnostics.infoOnce(`twins ${own} ${official}`, say(own, official));
   }

@@ -52,6 +52,9 @@ export const apiLoggerProvider: ApiLoggerProvider = {
   },
 };
 
+/** Scopes of the official instrumentations of logging libraries: the library writes its own line. */
+const printsItself = /^@opentelemetry\/(?:instrumentation-(?:pino|winston|bunyan)|winston-transport)$/;
+
 function send(record: ApiLogRecord, logger: string, scopeVersion: string | undefined): void {
   const severityNumber = record.severityNumber || parseLevel(record.severityText) || severity.INFO;
   if (isWanted(logger, severityNumber)) emit(recordOf(record, severityNumber, logger, scopeVersion));
@@ -77,6 +80,7 @@ function recordOf(
     body: typeof body === 'string' ? undefined : body,
     scopeVersion,
     context,
+    printed: printsItself.test(logger),
   };
 }
 
