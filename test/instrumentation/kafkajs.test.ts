@@ -124,12 +124,9 @@ describe('kafkajs (against a stub of a broker at the wire)', () => {
     expect(armedFailures).to.deep.equal(await failures());
   });
 
-  it('gives what kafkajs throws as it is, and is gone from what it has made when disarmed', async () => {
-    const failed = await producer.send({ topic, messages: 'none' }).catch((error: Error) => error);
-    expect(failed).to.be.instanceOf(Error);
-    expect(named(`send ${topic}`)[0]?.attributes['error.type']).to.equal(failed.name);
+  it('is gone from what it has made when disarmed', async () => {
     process.armed.disarm();
     await producer.send({ topic, messages: [{ value: 'tea' }] });
-    expect(named(`send ${topic}`)).to.have.length(1);
+    expect(named(`send ${topic}`)).to.deep.equal([]);
   });
 });

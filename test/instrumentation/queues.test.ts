@@ -1,60 +1,36 @@
-import { randomUUID } from 'node:crypto';
+/** Each queue library keeps the one contract; what is its own is in the file of its name. */
 import { createRequire } from 'node:module';
-import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
-import { expect } from 'chai';
 import { amqplib } from '../../instrumentation/amqplib.ts';
 import { bullmq } from '../../instrumentation/bullmq.ts';
 import { ioredis } from '../../instrumentation/ioredis.ts';
 import { kafkajs } from '../../instrumentation/kafkajs.ts';
+import { loadedExports } from '../../instrumentation/loaded-modules.ts';
 import { nats } from '../../instrumentation/nats.ts';
 import { pg } from '../../instrumentation/pg.ts';
 import { pgBoss } from '../../instrumentation/pg-boss.ts';
-import { defaults } from '../../src/config/config.ts';
-import { activeContext, rootContext, runIn } from '../../src/context/context.ts';
-import { stampOf } from '../../src/context/correlation.ts';
-import { suppressed } from '../../src/context/suppression.ts';
-import type { Instrumentation } from '../../src/instrumentation.ts';
-import { setSinks } from '../../src/logs/pipeline.ts';
-import type { LogRecord } from '../../src/logs/record.ts';
-import { wrapJob } from '../../src/traces/job.ts';
-import { type ArmedProcess, armed } from '../support/armed.ts';
+import { sqs } from '../../instrumentation/sqs.ts';
+import { extract } from '../../src/context/unit.ts';
 import { startedBoss } from '../support/boss.ts';
 import { requireOf } from '../support/bridged.ts';
 import { startKafkaStub } from '../support/kafka-stub.ts';
+import { type Carrier, type QueueCase, queueContract } from '../support/queue-contract.ts';
 import { requireNats, requirePostgres, requireRabbitmq, requireRedis } from '../support/services.ts';
+import { startSqsStub } from '../support/sqs-stub.ts';
 
 const require = createRequire(import.meta.url);
+const requireNatsCore = () =>
+  createRequire(require.resolve('@nats-io/transport-node'))('@nats-io/nats-core/internal');
 
-/** One queue library in the few words that this suite needs. */
-interface Library {
-  readonly name: string;
-  readonly system: string;
-  make(): Instrumentation[];
-  /** Whether its messages have no id of their own. */
-  readonly nameless?: boolean;
-  /** Whether it tries a job again that failed. */
-  readonly retries?: boolean;
-  before(test: Mocha.Context): Promise<void>;
-  open(queue: string): Promise<Opened>;
-}
-
-type Hostile = Readonly<Record<string, unknown>>;
-
-interface Opened {
-  /** Sends `text`; resolves when the queue has it. */
-  send(text: string): Promise<unknown>;
-  /** Sends `text` with this in the place where the context travels, as far as the library takes it. */
-  sendWith(text: string, carrier: Hostile): Promise<unknown>;
-  /** Calls `work` for each message. */
-  receive(work: (text: string) => unknown): Promise<unknown>;
-  close(): Promise<unknown>;
-}
-
-const bull: Library = {
+const bull: QueueCase = {
   name: 'bullmq',
   system: 'bullmq',
   make: () => [bullmq(), ioredis()],
+  patched() {
+    const { Queue, FlowProducer, Worker, Job, Child } = require('bullmq');
+    return [Queue, FlowProducer, Worker, Job, Child].map(({ prototype }) => prototype);
+  },
   retries: true,
+  apps: ['bullmq-require.cjs', 'bullmq-named.mjs'],
   before: requireRedis,
   async open(name) {
     const { Queue, Worker } = require('bullmq');
@@ -65,6 +41,7 @@ const bull: Library = {
       send: (text) => queue.add('greet', { text }, { attempts: 2, backoff: 1 }),
       sendWith: (text, carrier) =>
         queue.add('greet', { text }, { telemetry: { metadata: JSON.stringify(carrier) } }),
+      sendWrong: () => queue.add('greet', {}, { jobId: '7' }),
       async receive(work) {
         worker = new Worker(name, async (job: any) => work(job.data.text), { connection });
         worker.on('error', () => {});
@@ -79,13 +56,28 @@ const bull: Library = {
   },
 };
 
-const rabbit = (name: string): Library => ({
+const copies = new Map<string, ReturnType<typeof requireOf>>();
+
+/** One copy of each version for all tests. */
+function ownOf(name: string): ReturnType<typeof requireOf> {
+  const own = copies.get(name) ?? requireOf(name);
+  copies.set(name, own);
+  return own;
+}
+
+const rabbit = (name: string): QueueCase => ({
   name,
   system: 'rabbitmq',
   make: () => [amqplib()],
+  patched() {
+    ownOf(name)('amqplib');
+    const models = loadedExports(/[\\/]amqplib[\\/]lib[\\/]channel_model\.js$/);
+    return models.flatMap(({ Channel, ConfirmChannel }) => [Channel.prototype, ConfirmChannel.prototype]);
+  },
+  apps: name === 'amqplib' ? ['amqplib-require.cjs', 'amqplib-named.mjs', 'amqplib-callback.mjs'] : [],
   before: requireRabbitmq,
   async open(queue) {
-    const connection = await requireOf(name)('amqplib').connect('amqp://guest:guest@127.0.0.1');
+    const connection = await ownOf(name)('amqplib').connect('amqp://guest:guest@127.0.0.1');
     const channel = await connection.createConfirmChannel();
     await channel.assertQueue(queue, { autoDelete: true });
     return {
@@ -97,6 +89,7 @@ const rabbit = (name: string): Library => ({
         channel.sendToQueue(queue, Buffer.from(text), { headers });
         await channel.waitForConfirms();
       },
+      sendWrong: () => channel.sendToQueue(queue, 'no bytes'),
       receive: (work) =>
         channel.consume(queue, async (message: any) => {
           await work(String(message.content));
@@ -110,11 +103,13 @@ const rabbit = (name: string): Library => ({
   },
 });
 
-const boss: Library = {
+const boss: QueueCase = {
   name: 'pg-boss',
   system: 'pg-boss',
   make: () => [pgBoss(), pg()],
+  patched: () => [require('pg-boss').prototype, require('pg-boss/src/manager').prototype],
   retries: true,
+  apps: ['pg-boss-require.cjs', 'pg-boss-default.mjs', 'pg-boss-dynamic.cjs'],
   before: requirePostgres,
   async open(queue) {
     const one = await startedBoss();
@@ -122,6 +117,7 @@ const boss: Library = {
     return {
       send: (text) => one.send(queue, { text }, { retryLimit: 1, retryDelay: 0 }),
       sendWith: (text, carrier) => one.send(queue, { text, 'sonde.context': carrier }),
+      sendWrong: () => one.send(queue, {}, { id: 'none' }),
       receive: (work) =>
         one.work(queue, { pollingIntervalSeconds: 0.5, includeMetadata: true }, ([job]: any) =>
           work(job.data.text),
@@ -131,11 +127,13 @@ const boss: Library = {
   },
 };
 
-const kafka: Library = {
+const kafka: QueueCase = {
   name: 'kafkajs (against a stub of a broker at the wire)',
   system: 'kafka',
   nameless: true,
   make: () => [kafkajs()],
+  patched: () => [require('kafkajs').Kafka.prototype],
+  apps: ['kafkajs-require.cjs', 'kafkajs-named.mjs'],
   before: async () => {},
   async open(queue) {
     const { Kafka, logLevel, Partitioners } = require('kafkajs');
@@ -148,6 +146,7 @@ const kafka: Library = {
       send: (text) => producer.send({ topic: queue, messages: [{ value: text }] }),
       sendWith: (text, carrier) =>
         producer.send({ topic: queue, messages: [{ value: text, headers: textsOf(carrier) }] }),
+      sendWrong: () => producer.send({ topic: queue, messages: 'none' }),
       async receive(work) {
         await consumer.connect();
         await consumer.subscribe({ topic: queue, fromBeginning: true });
@@ -162,10 +161,12 @@ const kafka: Library = {
   },
 };
 
-const natsCore: Library = {
+const natsCore: QueueCase = {
   name: 'nats',
   system: 'nats',
   make: () => [nats()],
+  patched: () => [requireNatsCore().NatsConnectionImpl.prototype],
+  apps: ['nats-require.cjs', 'nats-named.mjs'],
   before: requireNats,
   async open(queue) {
     const { connect, headers } = require('@nats-io/transport-node');
@@ -183,6 +184,7 @@ const natsCore: Library = {
         connection.publish(queue, text, { headers: own });
         await connection.flush();
       },
+      sendWrong: () => connection.publish(queue, 7),
       async receive(work) {
         connection.subscribe(queue, { callback: (_error: unknown, message: any) => work(message.string()) });
         await connection.flush();
@@ -192,10 +194,12 @@ const natsCore: Library = {
   },
 };
 
-const jetStream: Library = {
+const jetStream: QueueCase = {
   name: 'nats (JetStream)',
   system: 'nats',
   make: () => [nats()],
+  patched: () => [requireNatsCore().NatsConnectionImpl.prototype],
+  apps: ['nats-jetstream.mjs'],
   before: requireNats,
   async open(queue) {
     const { connect, headers } = require('@nats-io/transport-node');
@@ -216,6 +220,7 @@ const jetStream: Library = {
         for (const [name, value] of Object.entries(textsOf(carrier))) own.set(name, String(value));
         return client.publish(queue, text, { headers: own });
       },
+      sendWrong: () => client.publish(queue, 7),
       async receive(work) {
         const consumer = await client.consumers.get(queue, 'tests');
         await consumer.consume({
@@ -234,7 +239,7 @@ const jetStream: Library = {
 };
 
 /** Kafka and NATS refuse everything but texts and bytes by themselves. */
-function textsOf(carrier: Hostile): Record<string, string | Buffer> {
+function textsOf(carrier: Carrier): Record<string, string | Buffer> {
   const entries = Object.entries(carrier).map(([name, value]) => [
     name,
     typeof value === 'string' || Buffer.isBuffer(value) ? value : JSON.stringify(value),
@@ -242,173 +247,51 @@ function textsOf(carrier: Hostile): Record<string, string | Buffer> {
   return Object.fromEntries(entries);
 }
 
-const spanId = '0123456789abcdef';
-
-/** What no sender of Sonde's writes. */
-const hostile: readonly Hostile[] = [
-  { traceparent: 'tea' },
-  { traceparent: `00-${'0'.repeat(32)}-${spanId}-01` },
-  { traceparent: `00-${'g'.repeat(32)}-${spanId}-01` },
-  { traceparent: '0'.repeat(20_000), 'X-Correlation-ID': 'c'.repeat(20_000) },
-  { traceparent: 7, tracestate: true, baggage: ['a=1', { b: 2 }], 'X-Correlation-ID': {} },
-  { traceparent: Buffer.from([0xff, 0xfe, 0x00]), 'X-Correlation-ID': Buffer.from([0x80]) },
-  { 'X-Correlation-ID': 'two words', baggage: '=,;=,'.repeat(2_000) },
-  { TRACEPARENT: '', 'x-correlation-id': '' },
-];
-
-const all = [bull, rabbit('amqplib'), rabbit('amqplib-0'), boss, kafka, natsCore, jetStream];
-
-for (const library of all) {
-  describe(library.name, () => {
-    let process: ArmedProcess;
-    let opened: Opened;
-    let queue: string;
-    let records: LogRecord[];
-    let sinks: ReturnType<typeof setSinks>;
-
-    const start = async (relation: 'parent' | 'link' = 'parent'): Promise<void> => {
-      process = armed(library.make(), undefined, { ...defaults, messaging: { relation, depth: false } });
-      queue = `sonde-${randomUUID()}`;
-      opened = await library.open(queue);
+const amazon: QueueCase = {
+  name: 'sqs (against a stub of the JSON protocol)',
+  system: 'aws.sqs',
+  make: () => [sqs()],
+  patched: () => [require('@aws-sdk/client-sqs').SQSClient.prototype],
+  pulls: true,
+  apps: ['sqs-require.cjs', 'sqs-named.mjs'],
+  before: async () => {},
+  async open(queue) {
+    const { SQSClient, SendMessageCommand, ReceiveMessageCommand } = require('@aws-sdk/client-sqs');
+    const stub = await startSqsStub();
+    const credentials = { accessKeyId: 'a', secretAccessKey: 'b' };
+    const client = new SQSClient({ region: 'eu-west-1', endpoint: stub.url, credentials, maxAttempts: 1 });
+    const QueueUrl = `${stub.url}/000000000000/${queue}`;
+    const send = (input: object) => client.send(new SendMessageCommand({ QueueUrl, ...input }));
+    let isOpen = true;
+    return {
+      send: (text) => send({ MessageBody: text }),
+      sendWith: (text) => send({ MessageBody: text }),
+      sendWrong: () => send({ MessageBody: undefined }),
+      async receive(work) {
+        while (isOpen) {
+          const { Messages = [] } = await client.send(new ReceiveMessageCommand({ QueueUrl }));
+          for (const message of Messages) await extract(message, () => work(message.Body));
+          await new Promise((done) => setTimeout(done, 5));
+        }
+      },
+      async close() {
+        isOpen = false;
+        client.destroy();
+        await stub.close();
+      },
     };
-    const span = (name: string) => process.spans.find((each) => each.name === `${name} ${queue}`);
-    const here = () => stampOf(activeContext());
+  },
+};
 
-    before(async function () {
-      await library.before(this);
-    });
-
-    beforeEach(() => {
-      records = [];
-      sinks = setSinks([(record) => void records.push(record)]);
-    });
-
-    afterEach(async () => {
-      await opened.close();
-      setSinks(sinks);
-      await process.stop();
-    });
-
-    /** Waits until both sides have ended: the library's own calls of a server end, too. */
-    async function bothEnded(): Promise<void> {
-      for (let count = 1; span('send') === undefined || span('process') === undefined; count++) {
-        await process.ended(count);
-      }
-    }
-
-    /** Waits until so many spans of one kind have ended. */
-    async function endedOf(name: string, count: number): Promise<void> {
-      const all = () => process.spans.filter((each) => each.name === `${name} ${queue}`);
-      while (all().length < count) await process.ended(process.spans.length + 1);
-    }
-
-    /** Sends `text` as work `id`, and gives what a receiver saw. */
-    async function delivered(id: string): Promise<ReturnType<typeof here>> {
-      return new Promise((resolve, reject) => {
-        opened.receive(() => resolve(here())).catch(reject);
-        process.within(id, () => opened.send('hello')).catch(reject);
-      });
-    }
-
-    it('carries trace and correlation id from sender to receiver, with the id of the message (A31)', async () => {
-      await start();
-      const seen = await delivered('web-1');
-      await bothEnded();
-      const [sent, processed] = [span('send'), span('process')];
-      expect(sent?.kind).to.equal(SpanKind.PRODUCER);
-      expect(processed?.kind).to.equal(SpanKind.CONSUMER);
-      expect(processed?.parentSpanContext?.spanId).to.equal(sent?.spanContext().spanId);
-      expect(seen.traceId).to.equal(sent?.spanContext().traceId);
-      expect(seen.correlationId).to.equal('web-1');
-      expect(seen.attributes).to.include({ 'messaging.destination.name': queue });
-      if (!library.nameless) expect(seen.attributes?.['messaging.message.id']).to.be.a('string');
-      expect(sent?.attributes).to.include({
-        'messaging.system.name': library.system,
-        'messaging.destination.name': queue,
-        'messaging.operation.type': 'send',
-      });
-      for (const name of ['messaging.client.operation.duration', 'messaging.process.duration']) {
-        expect(await process.points(name), name).to.have.length(1);
-      }
-    });
-
-    it('links in place of continuing, where somebody asks for it, and keeps the correlation id (A31)', async () => {
-      await start('link');
-      const seen = await delivered('web-2');
-      await bothEnded();
-      const [sent, processed] = [span('send'), span('process')];
-      expect(processed?.parentSpanContext).to.equal(undefined);
-      expect(processed?.links[0]?.context.spanId).to.equal(sent?.spanContext().spanId);
-      expect(seen.correlationId).to.equal('web-2');
-    });
-
-    it('believes nothing of hostile headers, and delivers the message all the same (A31)', async () => {
-      await start();
-      const texts: string[] = [];
-      const ids: (string | undefined)[] = [];
-      await opened.receive((text) => {
-        texts.push(text);
-        ids.push(here().correlationId);
-      });
-      for (const [at, carrier] of hostile.entries()) {
-        await runIn(suppressed(rootContext), () => opened.sendWith(`hello ${at}`, carrier));
-      }
-      await endedOf('process', hostile.length);
-      expect(texts.sort()).to.deep.equal(hostile.map((_, at) => `hello ${at}`));
-      const processed = process.spans.filter(({ name }) => name === `process ${queue}`);
-      for (const { parentSpanContext } of processed) expect(parentSpanContext).to.equal(undefined);
-      expect(ids).to.have.members(processed.map((each) => each.spanContext().traceId));
-      expect(records.filter(({ level }) => level === 'ERROR')).to.deep.equal([]);
-    });
-
-    if (!library.retries) return;
-
-    it('tells a failure once, on the span and as one ERROR, and lets the queue do what it does (A32)', async () => {
-      await start();
-      let tries = 0;
-      const again = new Promise<void>((resolve, reject) => {
-        const work = () => {
-          tries += 1;
-          if (tries === 1) throw new RangeError('out of tea');
-          resolve();
-        };
-        opened.receive(work).catch(reject);
-        process.within('web-3', () => opened.send('hello')).catch(reject);
-      });
-      await again;
-      await endedOf('process', 2);
-      expect(tries).to.equal(2);
-      const failed = process.spans.find(({ status }) => status.code === SpanStatusCode.ERROR);
-      expect(failed?.name).to.equal(`process ${queue}`);
-      expect(failed?.attributes['error.type']).to.equal('RangeError');
-      const errors = records.filter(({ level }) => level === 'ERROR');
-      expect(errors.map(({ logger, stamp }) => [logger, stamp.correlationId])).to.deep.equal([
-        ['sonde.jobs', 'web-3'],
-      ]);
-      expect((await process.points('job.retries')).map(({ count }) => count)).to.deep.equal([1]);
-    });
-
-    it('takes an expected error for a warning (A32)', async () => {
-      await start();
-      const work = wrapJob(
-        () => {
-          throw new RangeError('no such order');
-        },
-        { name: 'greet', expected: [RangeError] },
-      );
-      const twice = new Promise<void>((resolve) => {
-        let tries = 0;
-        void opened.receive(() => {
-          tries += 1;
-          if (tries === 2) setTimeout(resolve, 50);
-          return work();
-        });
-      });
-      await process.within('web-4', () => opened.send('hello'));
-      await twice;
-      expect(records.filter(({ level }) => level === 'ERROR')).to.deep.equal([]);
-      expect(records.filter(({ level }) => level === 'WARN')).to.have.length(2);
-      expect(process.spans.filter(({ status }) => status.code === SpanStatusCode.ERROR)).to.deep.equal([]);
-    });
-  });
+for (const library of [
+  bull,
+  rabbit('amqplib'),
+  rabbit('amqplib-0'),
+  boss,
+  kafka,
+  natsCore,
+  jetStream,
+  amazon,
+]) {
+  queueContract(library);
 }

@@ -135,14 +135,10 @@ describe('sqs (against a stub of the JSON protocol)', () => {
     expect(armedOutcomes).to.deep.equal(await outcomes());
   });
 
-  it('gives what the SDK throws as it is, and is gone from clients when disarmed', async () => {
-    const failed = await send({ MessageBody: undefined }).catch((error: Error) => error);
-    expect(failed).to.be.instanceOf(Error);
-    expect(named('send mails')[0]?.attributes['error.type']).to.equal(failed.name);
-    const count = process.spans.length;
+  it('is gone from clients when disarmed', async () => {
     process.armed.disarm();
     await send({ MessageBody: 'x' });
     expect(stub.sent.at(-1)).to.not.have.property('MessageAttributes');
-    expect(process.spans).to.have.length(count);
+    expect(process.spans).to.deep.equal([]);
   });
 });

@@ -36,7 +36,7 @@ const root = join(import.meta.dirname, '../..');
 const preload = join(root, 'test/support/preload.ts');
 
 /** Whatever can be seen of an object's own methods. */
-function methodsOf(target: object): unknown[] {
+export function methodsOf(target: object): unknown[] {
   return Reflect.ownKeys(target).map((key) => [key, Object.getOwnPropertyDescriptor(target, key)?.value]);
 }
 

@@ -1,5 +1,8 @@
 /** Preload for child processes of the tests: arms the databases from source, prints what was seen as JSON at the end. */
+
+import { amqplib } from '../../instrumentation/amqplib.ts';
 import { betterSqlite3 } from '../../instrumentation/better-sqlite3.ts';
+import { bullmq } from '../../instrumentation/bullmq.ts';
 import { ioredis } from '../../instrumentation/ioredis.ts';
 import { kafkajs } from '../../instrumentation/kafkajs.ts';
 import { mariadb } from '../../instrumentation/mariadb.ts';
@@ -18,6 +21,8 @@ import { armed } from './armed.ts';
 const said: string[] = [];
 diagnostics.speakThrough((_level, message) => void said.push(message));
 const observed = armed([
+  amqplib(),
+  bullmq(),
   betterSqlite3(),
   ioredis(),
   kafkajs(),
