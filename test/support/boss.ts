@@ -18,10 +18,20 @@ export async function startedBoss(): Promise<any> {
   boss.close = async () => {
     for (const name of queues) {
       await boss.offWork(name);
-      await boss.getDb().executeSql('DELETE FROM sonde_boss.job WHERE name = $1', [name]);
-      await boss.deleteQueue(name);
+      while (!(await isRemoved(boss, name))) await new Promise((done) => setTimeout(done, 20));
     }
     await boss.stop({ graceful: false });
   };
   return boss.start();
+}
+
+/** A worker writes down how its last job has ended after the job's end, maybe after the jobs are gone. */
+async function isRemoved(boss: any, name: string): Promise<boolean> {
+  try {
+    await boss.getDb().executeSql('DELETE FROM sonde_boss.job WHERE name = $1', [name]);
+    await boss.deleteQueue(name);
+    return true;
+  } catch {
+    return false;
+  }
 }
