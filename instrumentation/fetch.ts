@@ -18,6 +18,7 @@ import { activeContext, enterContext } from '../src/context/context.ts';
 import { propagation } from '../src/context/propagation.ts';
 import { isSuppressed } from '../src/context/suppression.ts';
 import type { Instrumentation } from '../src/instrumentation.ts';
+import { seldom, timed } from '../src/overhead.ts';
 import { type IsSecret, redactUrl, secretTest } from '../src/processing/url.ts';
 import { isForeignTelemetry } from './foreign-telemetry.ts';
 import { headerCapture } from './header-capture.ts';
@@ -247,10 +248,10 @@ export function fetchClient(): Instrumentation {
   }
 
   const handlers = [
-    ['undici:request:create', onCreate],
-    ['undici:request:headers', onHeaders],
+    ['undici:request:create', timed(seldom, onCreate)],
+    ['undici:request:headers', timed(seldom, onHeaders)],
     ['undici:request:bodyChunkReceived', returnToCaller],
-    ['undici:request:trailers', onTrailers],
+    ['undici:request:trailers', timed(seldom, onTrailers)],
     ['undici:request:error', onError],
   ] as const;
 

@@ -16,6 +16,7 @@ import { activeContext } from '../src/context/context.ts';
 import { propagation } from '../src/context/propagation.ts';
 import { isSuppressed } from '../src/context/suppression.ts';
 import type { Instrumentation, Sensors } from '../src/instrumentation.ts';
+import { seldom, timed } from '../src/overhead.ts';
 import { type IsSecret, redactUrl, secretTest } from '../src/processing/url.ts';
 import { type Exchange, exchangeKey, watchMessages } from './body-events.ts';
 import { watchConnection } from './connection-times.ts';
@@ -227,9 +228,9 @@ function onError(message: unknown): void {
   exchangeOf(message)?.fail((message as { error: unknown }).error);
 }
 
-function onResponse(message: unknown): void {
+const onResponse = timed(seldom, (message: unknown): void => {
   exchangeOf(message)?.onResponse((message as { response: IncomingMessage }).response);
-}
+});
 
 /** Observes every HTTP client of the process by diagnostics channels. Switched as `http`. */
 export function httpClient(): Instrumentation {
@@ -249,10 +250,10 @@ export function httpClient(): Instrumentation {
     undo.push(watchMessages(), addHeaderLines(ClientRequest.prototype, addLines));
   }
 
-  function onCreated(message: unknown): void {
+  const onCreated = timed(seldom, (message: unknown): void => {
     arm();
     if (client) open(client, (message as { request: ObservedRequest }).request);
-  }
+  });
 
   return {
     name: 'http-client',

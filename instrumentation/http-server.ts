@@ -3,6 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ServerResponse } from 'node:http';
 import { enterContext, rootContext } from '../src/context/context.ts';
 import type { Instrumentation } from '../src/instrumentation.ts';
+import { seldom, timed } from '../src/overhead.ts';
 import { isOwnRequest } from '../src/own-servers.ts';
 import { exchangeKey, watchMessages } from './body-events.ts';
 import { addHeaderLines } from './header-text.ts';
@@ -62,14 +63,14 @@ export function httpServer(): Instrumentation {
     );
   }
 
-  function onRequestStart(message: unknown): void {
+  const onRequestStart = timed(seldom, (message: unknown): void => {
     const { request, response, server: of } = message as RequestStart;
     arm();
     const isOwn = isOwnRequest(of, request.url ?? '');
     const exchange = isOwn ? undefined : open(server as Server, request, response);
     // An ignored request must not find the context of the one before it on the same socket.
     enterContext(exchange?.context ?? rootContext);
-  }
+  });
 
   return {
     name: 'http',

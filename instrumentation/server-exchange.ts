@@ -6,6 +6,7 @@ import { type Activity, newActivity } from '../src/context/activity.ts';
 import { propagation } from '../src/context/propagation.ts';
 import { RequestContext, type RpcMetadata } from '../src/context/request-context.ts';
 import { formatTraceparent } from '../src/context/traceparent.ts';
+import { seldom, timed } from '../src/overhead.ts';
 import { recordError } from '../src/traces/span-error.ts';
 import { type Exchange, exchangeKey } from './body-events.ts';
 import { carries, headerLine } from './header-text.ts';
@@ -22,6 +23,8 @@ const disallowedHost = 'DisallowedHost';
 const kindOnly = { kind: SpanKind.SERVER };
 /** Replaced as a whole when something is bound, so every request can begin with the same. */
 const noAttributes = Object.freeze({});
+
+const conclude = timed(seldom, (work: () => void) => work());
 
 /** One request being served. */
 export class ServerExchange implements Exchange {
@@ -138,6 +141,10 @@ export class ServerExchange implements Exchange {
   end(status: number | undefined, cause: string | undefined): void {
     if (this.ended) return;
     this.ended = true;
+    conclude(() => this.conclude(status, cause));
+  }
+
+  private conclude(status: number | undefined, cause: string | undefined): void {
     const errorType = cause ?? (status !== undefined && status >= 500 ? String(status) : undefined);
     const route = this.rpc.route ?? this.view.routeOf(this.subject);
     this.error ??= this.view.errorOf?.(this.subject);

@@ -13,6 +13,7 @@ import { contextManager } from './context/context.ts';
 import { enterInheritedContext } from './context/inherited.ts';
 import { createPropagation, propagation, usePropagation } from './context/propagation.ts';
 import { reportDelivery } from './delivery/self-metrics.ts';
+import { scales } from './delivery/volume.ts';
 import { diagnostics } from './diagnostics.ts';
 import type { Sensors } from './instrumentation.ts';
 import { watchEnds, watchNaturalEnd, within } from './lifecycle.ts';
@@ -29,6 +30,7 @@ import {
   installDict,
   installLogs,
   printersOf,
+  tellLeftOut,
   uninstallLogs,
 } from './logs/installation.ts';
 import { lineStream } from './logs/line-stream.ts';
@@ -40,6 +42,7 @@ import { startObservations } from './metrics/instruments.ts';
 import { metricsPage, offerPage, withdrawPage } from './metrics/page.ts';
 import type { OfficialInstrumentation, OfficialParts } from './official.ts';
 import { tryInstrumentation } from './official-guard.ts';
+import { overhead, reportOverhead } from './overhead.ts';
 import { redactAttributes, useRedaction } from './processing/redact.ts';
 import { becomeReady, stopBeingReady } from './readiness.ts';
 import { claimRegistry, followHolder, heldGlobals } from './registry.ts';
@@ -166,6 +169,7 @@ const nothing: ArmedReport = { armed: [], patched: [], missed: [] };
 function loggerOnly(mode: Status['mode']): Sonde {
   startSinks(printersOf(makers), []);
   flushAtNaturalEnd();
+  process.once('exit', tellLeftOut);
   return handle({
     ...{ mode: () => mode, report: () => nothing, flush: flushDestinations },
     async stop() {
@@ -242,6 +246,7 @@ function begin(config: Config, official: OfficialParts): Sonde {
 /** What Sonde says of itself by metrics. */
 function reportOwn(meter: Meter, { reported }: Delivery): void {
   reportSpans(meter);
+  reportOverhead(meter);
   meter
     .createObservableCounter('otel.sdk.log.created', { unit: '{log_record}' })
     .addCallback((result) => result.observe(createdRecords()));
@@ -301,7 +306,10 @@ interface Layers {
 
 function run({ sdk, delivery, armed, official }: Layers): Sonde {
   let mode: Status['mode'] = 'running';
-  const flush = () => Promise.allSettled([sdk.forceFlush(), delivery.forceFlush(), flushDestinations()]);
+  const flush = () => {
+    tellLeftOut();
+    return Promise.allSettled([sdk.forceFlush(), delivery.forceFlush(), flushDestinations()]);
+  };
   // Half of the time for what is collected only now, the other half for one last attempt at what is left. A tenth is
   // kept back: who exits as soon as the time is over has to find the losses counted, and said.
   const end = async (timeoutMillis: number) => {
@@ -316,6 +324,7 @@ function run({ sdk, delivery, armed, official }: Layers): Sonde {
     waiting: () => delivery.waiting(),
     end,
     abandon(millis, isSudden) {
+      tellLeftOut();
       if (isSudden && !delivery.isOver) sdk.collectLast();
       delivery.abandon(millis);
     },
@@ -386,6 +395,8 @@ function handle({ mode, report, delivery, flush, stop }: Workings): Sonde {
           missed: missed.map(({ name, reason }) => `${name}: ${reason}`),
         },
         delivery: delivery?.(),
+        volume: scales.volume(),
+        overhead: { cpu: overhead() },
         counters: Object.fromEntries(diagnostics.counters()),
       };
     },

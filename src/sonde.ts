@@ -1,5 +1,6 @@
 /** The running Sonde, as the app holds it. */
 import type { Options } from './config/config.ts';
+import type { Volume } from './delivery/volume.ts';
 import type { OfficialParts } from './official.ts';
 
 /** What `init` takes: any part of the configuration, and official OpenTelemetry parts to use unchanged. */
@@ -42,6 +43,13 @@ export interface Status {
   };
   /** Absent where nothing is sent. */
   readonly delivery?: DeliveryState;
+  /** Who causes what is sent by OTLP. */
+  readonly volume: Volume;
+  /** What Sonde itself costs. */
+  readonly overhead: {
+    /** Its share of the process's CPU time lately, from 0 to 1, as far as it is timed: an estimate from samples. */
+    readonly cpu: number;
+  };
   /** Everything that was dropped, refused or held, by reason. Empty when all is well. */
   readonly counters: Readonly<Record<string, number>>;
 }

@@ -18,10 +18,12 @@ import {
 import type { Reported } from '../../src/delivery/self-metrics.ts';
 import { createStandby, type Standby, type StandbyTimes, standbyTimes } from '../../src/delivery/standby.ts';
 import { createVerdict, type Destination, type Verdict } from '../../src/delivery/verdict.ts';
+import { scales } from '../../src/delivery/volume.ts';
 import { diagnostics } from '../../src/diagnostics.ts';
 import type { Exporter } from '../../src/exporter.ts';
 import { severity } from '../../src/logs/levels.ts';
 import type { LogRecord, Sink } from '../../src/logs/record.ts';
+import { always, seldom, timed } from '../../src/overhead.ts';
 import type { DeliveryState } from '../../src/sonde.ts';
 import type { Encoded, ItemOf } from './encoding.ts';
 import { otlpMetricExporter, pointsOf } from './metrics.ts';
@@ -241,13 +243,26 @@ function packer<Item>(
 
 function spanQueue(path: Path<ItemOf['traces']>, pack: (span: ReadableSpan) => ItemOf['traces']): SpanQueue {
   return {
-    add: (span) => path.add(pack(span)),
+    add: timed(seldom, (span: ReadableSpan) => {
+      const packed = pack(span);
+      scales.span(span, weightOf(packed));
+      path.add(packed);
+    }),
     forceFlush: (timeoutMillis) => path.forceFlush(timeoutMillis),
   };
 }
 
 function logSink(path: Path<ItemOf['logs']>, pack: (record: LogRecord) => ItemOf['logs']): Sink {
-  return (record) => path.add(pack(record));
+  return (record) => {
+    const packed = pack(record);
+    scales.log(record, weightOf(packed));
+    path.add(packed);
+  };
+}
+
+/** What cannot be packed is told later, and not sent. */
+function weightOf(packed: object): number {
+  return 'weight' in packed ? (packed as Packed).weight : 0;
 }
 
 function goesOut({ otlp, ...signals }: Config, signal: Signal): boolean {
@@ -324,6 +339,7 @@ function metricPath(common: Common): Path<ItemOf['metrics']> {
   };
   return pathOf(common, 'metrics', batch, {
     countOf: pointsOf,
+    onPacked: ([collection], bytes) => scales.collection(collection as ItemOf['metrics'], bytes),
     prepare() {
       openSpool(common);
       if (temporality !== 'cumulative') return;
@@ -403,6 +419,7 @@ function openedLater<S extends Signal>(
     opened ??= parts.loadOtlp().otlpExporter(signal, target, deps);
     return opened;
   };
+  const send = timed(always, (body: Uint8Array, form: 'json' | 'protobuf') => open().send(body, form));
   // A key that only root may read is read while the process still is root.
   if (target.certificate ?? target.clientKey ?? target.clientCertificate) open();
   return {
@@ -412,7 +429,7 @@ function openedLater<S extends Signal>(
       async export(entries): Promise<Attempt> {
         if (closed) return { outcome: 'failed', code: 'closed' };
         verdict.begun(to);
-        return open().send(bodyOf(entries), entries[0]?.json ? 'json' : 'protobuf');
+        return send(bodyOf(entries), entries[0]?.json ? 'json' : 'protobuf');
       },
       async forceFlush() {},
       async shutdown() {

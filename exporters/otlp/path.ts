@@ -6,6 +6,7 @@ import { Courier } from '../../src/delivery/courier.ts';
 import type { Entry, Outbox } from '../../src/delivery/outbox.ts';
 import type { Lane } from '../../src/delivery/parcel.ts';
 import type { Attempt, RetryingExporter } from '../../src/delivery/retry.ts';
+import { always, timed } from '../../src/overhead.ts';
 import { Hopper } from '../../src/processing/hopper.ts';
 import type { Encoded } from './encoding.ts';
 
@@ -25,6 +26,8 @@ export interface PathParts<Item> {
   isUrgent?(item: Item): boolean;
   /** The same, from the death of the machine. */
   isLastWord?(item: Item): boolean;
+  /** Told how many bytes some items have become. */
+  onPacked?(items: readonly Item[], bytes: number): void;
   /** Called before anything is put into the outbox. */
   prepare(): void;
   /** Milliseconds that items wait at most until they are packed: where there is a disk they are safe from then on. */
@@ -47,7 +50,7 @@ export class Path<Item> {
       signal,
       batch: { ...batch, scheduleDelayMillis: Math.min(batch.scheduleDelayMillis, parts.packMillis) },
       countOf: parts.countOf,
-      pack: (items) => this.#pack(items),
+      pack: timed(always, (items: readonly Item[]) => this.#pack(items)),
       refuse: (count) => books.lose(signal, count, 'shutdown', 'born after shutdown'),
     });
     const mostItems = batch.maxExportBatchSize;
@@ -111,8 +114,9 @@ export class Path<Item> {
   }
 
   #put(lane: Lane, items: readonly Item[]): void {
-    const { signal, outbox, books, json, pack, isLastWord } = this.#parts;
+    const { signal, outbox, books, json, pack, isLastWord, onPacked } = this.#parts;
     const { body, unfit } = pack(items);
+    onPacked?.(items, body.length);
     books.lose(signal, this.#sum(items) * (unfit / items.length), 'unfit', 'not encodable');
     if (unfit === items.length) return;
     const count = this.#sum(items) - unfit;

@@ -41,7 +41,9 @@ function routesOf(status: () => Status): Readonly<Record<string, Handle>> {
   const levels: Handle = (_request, response) => send(response, 200, levelTree());
   const told: Handle = (_request, response) =>
     send(response, 200, { ...status(), ready: !isEnding(), configuration: settingsOf(configInForce()) });
+  const volume: Handle = (_request, response) => send(response, 200, status().volume);
   return {
+    ...{ 'GET /status/volume': volume, 'HEAD /status/volume': volume },
     ...{ 'GET /log-levels': levels, 'HEAD /log-levels': levels, 'PUT /log-levels': changeLevels },
     ...{ 'GET /status': told, 'HEAD /status': told },
   };
@@ -72,7 +74,11 @@ function refuseMethod(
 ): unknown {
   const methods = Object.keys(routes).filter((route) => route.endsWith(` ${path}`));
   if (methods.length === 0 || path === '')
-    return refuse(response, 404, 'here are /healthz, /readyz, /metrics, /log-levels, /status');
+    return refuse(
+      response,
+      404,
+      'here are /healthz, /readyz, /metrics, /log-levels, /status, /status/volume',
+    );
   response.setHeader('allow', methods.map((route) => route.split(' ', 1)[0]).join(', '));
   return refuse(response, 405, 'not by this method');
 }

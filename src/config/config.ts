@@ -130,6 +130,8 @@ export interface Config {
     readonly off: boolean;
     /** Tree syntax: `info,shop.orders=debug`. */
     readonly level: string;
+    /** How much loggers may say: `shop.orders=100/s,shop.db=10/m`; what is beyond is left out and counted (A73). */
+    readonly rate?: string;
     readonly format: LogFormat;
     readonly console: 'auto' | 'off';
     /** A rotating file beside the console (A38); none where no path is given. JSON lines unless `format` says else. */

@@ -1,6 +1,7 @@
 /** What a setting takes: how a typed value is checked, how a variable's text is read, and how to say it to people. */
 
 import { levelText } from '../logs/levels.ts';
+import { parseRates } from '../logs/rates.ts';
 import { parseLevels } from '../logs/tree.ts';
 import type { UserRule } from './config.ts';
 import { shown } from './shown.ts';
@@ -135,6 +136,27 @@ export const levels: Kind<string> = {
     return {
       value,
       note: `names ${wrong.map((part) => shown(part)).join(', ')}, which is no level; it is left out`,
+    };
+  },
+};
+
+/** `shop.orders=100/s,shop.db=10/m`. A variable's wrong parts are left out. */
+export const rates: Kind<string> = {
+  takes: 'rates of loggers such as shop.orders=100/s,shop.db=10/m',
+  read(given) {
+    const spec = readText(given);
+    return spec !== undefined && parseRates(spec).problems.length === 0 ? spec : undefined;
+  },
+  parse(given) {
+    const { rates: good, problems: wrong } = parseRates(given);
+    if (good.size === 0) return {};
+    if (wrong.length === 0) return { value: given };
+    const value = [...good]
+      .map(([name, { count, unit }]) => `${name && `${name}=`}${count}/${unit}`)
+      .join(',');
+    return {
+      value,
+      note: `names ${wrong.map((part) => shown(part)).join(', ')}, which is no rate; it is left out`,
     };
   },
 };

@@ -34,6 +34,7 @@ import {
   oneOf,
   port,
   positive,
+  rates,
   ratio,
   text,
   toggle,
@@ -119,6 +120,7 @@ const tree: SchemaOf<Settings> = {
   logs: {
     off: flag,
     level: levels,
+    rate: rates,
     format: oneOf(logFormats),
     console: oneOf(['auto', 'off']),
     file: { path: text, maxBytes: positive, backups: limit },

@@ -19,6 +19,7 @@ function row(name: string, ...paths: string[]): Variable {
 
 const sonde: readonly Variable[] = [
   row('SONDE_LOG_LEVEL', 'logs.level'),
+  row('SONDE_LOG_RATE', 'logs.rate'),
   row('SONDE_LOG_FORMAT', 'logs.format'),
   row('SONDE_LOG_CONSOLE', 'logs.console'),
   row('SONDE_LOG_REQUEST_ID', 'logs.requestId'),

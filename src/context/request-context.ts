@@ -15,6 +15,11 @@ export interface RpcMetadata {
 /** By the name that `@opentelemetry/core` gives it. */
 const rpcKey = createContextKey('OpenTelemetry SDK Context Key RPC_METADATA');
 
+/** Where a request's route is left, or has been; `undefined` outside any. */
+export function routeOf(context: Context): { readonly route?: string } | undefined {
+  return context.getValue(rpcKey) as RpcMetadata | undefined;
+}
+
 /** The key that `set` uses, from the call itself: neither is exported. */
 function keyUsedBy(set: (context: Context) => Context): symbol {
   let used: symbol | undefined;

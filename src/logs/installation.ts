@@ -17,7 +17,8 @@ import { severity, spellForFormat } from './levels.ts';
 import { lineStream } from './line-stream.ts';
 import { closeDestinations, keepPrintersOpen } from './open-destinations.ts';
 import { formatOptions } from './own-format.ts';
-import { setPrinters, setProcessors } from './pipeline.ts';
+import { type Processor, setPrinters, setProcessors } from './pipeline.ts';
+import { type RateLimit, rateLimit } from './rate-limit.ts';
 import type { Sink } from './record.ts';
 import { parseLevels, setLevel, setLevels } from './tree.ts';
 import { diagnosticsVoice, voiceLogger } from './voice.ts';
@@ -28,11 +29,12 @@ interface Installed {
   isDictated: boolean;
   /** How loud Sonde's own words are, if somebody has said so. */
   voiceLevel: string | undefined;
+  limit: RateLimit | undefined;
   unwatch(): void;
 }
 
 const installed = shared<Installed>('logs.installed', () => ({
-  ...{ config: defaults, isDictated: false, voiceLevel: undefined },
+  ...{ config: defaults, isDictated: false, voiceLevel: undefined, limit: undefined },
   unwatch: () => undefined,
 }));
 
@@ -68,6 +70,11 @@ export function installDict(dict: DictConfig, registry: Registry, makers: Destin
   installed.isDictated = true;
 }
 
+/** Says what was left out by a rate and is not said yet. */
+export function tellLeftOut(): void {
+  installed.limit?.tell();
+}
+
 /** What is left is a logger on the console. */
 export function uninstallLogs(makers: DestinationMakers): void {
   installed.unwatch();
@@ -94,7 +101,15 @@ function putSettings(config: Config): void {
   diagnostics.speakThrough(voiceOf(config));
   const { processors } = config.logs;
   const part = () => load<typeof import('./processor-parts.ts')>('processors');
-  setProcessors(processors.length === 0 ? [] : [part().throughEvents(processors)]);
+  const events = processors.length === 0 ? [] : [part().throughEvents(processors)];
+  setProcessors([...limitOf(config), ...events]);
+}
+
+/** First of all processors: what is left out need not be processed. */
+function limitOf({ logs }: Config): Processor[] {
+  installed.limit?.tell();
+  installed.limit = logs.rate === undefined ? undefined : rateLimit(logs.rate);
+  return installed.limit === undefined ? [] : [installed.limit.process];
 }
 
 /** What the configuration says of handlers and loggers; nothing where there was nothing before either. */

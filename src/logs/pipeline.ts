@@ -3,6 +3,7 @@
  * tree and the sinks beside it. Nothing here throws.
  */
 import { diagnostics } from '../diagnostics.ts';
+import { seldom, timed } from '../overhead.ts';
 import { shared } from '../slot.ts';
 import { keepsBreadcrumbs, withTrail } from './breadcrumbs.ts';
 import { jsonFormat } from './json-format.ts';
@@ -48,7 +49,7 @@ export function createdRecords(): number {
 }
 
 /** Sends a record on its way that is new: an error that was told before is marked as such (A70). */
-export function emit(record: LogRecord): void {
+export const emit: (record: LogRecord) => void = timed(seldom, (record: LogRecord): void => {
   const { watchers } = pipeline;
   pipeline.created++;
   if (!tells(record)) {
@@ -61,7 +62,7 @@ export function emit(record: LogRecord): void {
     (record as { seen?: boolean }).seen = true;
     forward(record, watchers);
   } else if (forward(record, watchers)) noteTold(error, stamp.traceId, time);
-}
+});
 
 /** Sends a record on its way that is as it should be. Gives back whether the filters let it pass. */
 export function forward(record: LogRecord, watchers: readonly Sink[] = nobody): boolean {

@@ -1,5 +1,6 @@
 /** What stands between the instruments and one reader: its streams are of its own making. */
 import { diagnostics } from '../diagnostics.ts';
+import { always, timed } from '../overhead.ts';
 import { type AggregationOption, aggregationOf } from './aggregation.ts';
 import { limitOf } from './cardinality.ts';
 import {
@@ -133,8 +134,9 @@ export class Collector {
     const turn = new Turn();
     for (const meter of meters) {
       const metrics: CollectedMetric[] = [];
-      for (const metric of meter.collect(this)) {
-        metrics.push(metric);
+      const points = meter.collect(this);
+      for (let next = nextOf(points); !next.done; next = nextOf(points)) {
+        metrics.push(next.value);
         if (turn.isOver()) await turn.next();
       }
       if (metrics.length > 0) scopeMetrics.push({ scope: meter.scope, metrics });
@@ -148,6 +150,8 @@ export class Collector {
     return [...this.#meters()].map((meter) => ({ scope: meter.scope, metrics: [...meter.collect(this)] }));
   }
 }
+
+const nextOf = timed(always, (points: Iterator<CollectedMetric, void>) => points.next());
 
 async function produced(producer: Producer, errors: unknown[]): Promise<readonly CollectedScope[]> {
   try {

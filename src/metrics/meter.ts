@@ -100,7 +100,7 @@ export class SondeMeter implements Meter {
   }
 
   /** Each stream of one reader on its own, so that a collection can make way in between. */
-  *collect(collector: Collector): Iterable<CollectedMetric> {
+  *collect(collector: Collector): Generator<CollectedMetric, void> {
     for (const stream of this.#streams.get(collector) ?? []) {
       const metric = stream.metric(Date.now());
       if (metric !== undefined) yield metric;

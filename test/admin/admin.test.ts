@@ -10,7 +10,8 @@ import { runNode } from '../support/child.ts';
 import { type Ear, ear } from '../support/otlp-items.ts';
 import { appFolder } from '../support/tarball.ts';
 
-const status = () => ({ version: '1' }) as never;
+const volume = { loggers: [{ name: 'shop', records: 1, bytes: 100 }] };
+const status = () => ({ version: '1', volume }) as never;
 
 describe('the admin port', function () {
   this.timeout(30_000);
@@ -51,6 +52,12 @@ describe('the admin port', function () {
     for await (const chunk of response.setEncoding('utf8')) text += chunk;
     return { status: response.statusCode, headers: response.headers, text, json: () => JSON.parse(text) };
   }
+
+  it('gives the volume of telemetry by itself, and with the status (A73)', async () => {
+    const server = await opened();
+    expect((await ask(server, '/status/volume')).json()).to.deep.equal(volume);
+    expect((await ask(server, '/status')).json().volume).to.deep.equal(volume);
+  });
 
   it('gives the tree of loggers and takes changes of it, live, all or nothing', async () => {
     const server = await opened();

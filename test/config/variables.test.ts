@@ -39,6 +39,12 @@ const rows: Record<string, Row> = {
     bad: '-1',
     absent: 10_485_760,
   },
+  SONDE_LOG_RATE: {
+    path: 'logs.rate',
+    good: ['shop=100/s', 'shop=100/s'],
+    bad: 'shop=many',
+    absent: undefined,
+  },
   SONDE_LOG_FILE_BACKUPS: { path: 'logs.file.backups', good: ['9', 9], bad: 'many', absent: 5 },
   SONDE_LOG_REQUEST_ID: { path: 'logs.requestId', good: ['on', true], bad: 'maybe', absent: false },
   SONDE_BREADCRUMBS: { path: 'logs.breadcrumbs', good: ['on', 'on'], bad: 'many', absent: 'alerts' },
