@@ -1,6 +1,6 @@
 /** The running Sonde, as the app holds it. */
 import type { Options } from './config/config.ts';
-import type { Volume } from './delivery/volume.ts';
+import type { Volume } from './delivery/ledger.ts';
 import type { OfficialParts } from './official.ts';
 
 /** What `init` takes: any part of the configuration, and official OpenTelemetry parts to use unchanged. */

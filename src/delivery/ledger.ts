@@ -8,6 +8,18 @@ export interface Share {
   readonly bytes: number;
 }
 
+/** What went to OTLP within the last hour, or since the start: the twenty largest of each kind, and `(others)`. */
+export interface Volume {
+  /** Log records by logger. */
+  readonly loggers: readonly Share[];
+  /** Log records by the line that made them, from samples: exact up to about twenty records a second. */
+  readonly callSites: readonly Share[];
+  /** Log records and spans by `http.route`; `-` outside a request, `(no route)` where none was known yet. */
+  readonly routes: readonly Share[];
+  /** Points by metric; of a collection's bytes each has its part by the size of its points. */
+  readonly metrics: readonly Share[];
+}
+
 type Rows = Map<string, { records: number; bytes: number }>;
 
 /** Milliseconds between two turns. */

@@ -9,19 +9,7 @@ import type { LogRecord } from '../logs/record.ts';
 import type { Collection } from '../metrics/collected.ts';
 import { redactText } from '../processing/redact.ts';
 import { shared } from '../slot.ts';
-import { Ledger, type Share, slotMillis } from './ledger.ts';
-
-/** What went to OTLP within the last hour, or since the start: the twenty largest of each kind, and `(others)`. */
-export interface Volume {
-  /** Log records by logger. */
-  readonly loggers: readonly Share[];
-  /** Log records by the line that made them, from samples: exact up to about twenty records a second. */
-  readonly callSites: readonly Share[];
-  /** Log records and spans by `http.route`; `-` outside a request, `(no route)` where none was known yet. */
-  readonly routes: readonly Share[];
-  /** Points by metric; of a collection's bytes each has its part by the size of its points. */
-  readonly metrics: readonly Share[];
-}
+import { Ledger, type Share, slotMillis, type Volume } from './ledger.ts';
 
 /** Milliseconds between two looks at the stack, about: one costs as much as the record. */
 const siteMillis = 50;

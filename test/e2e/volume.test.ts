@@ -2,8 +2,7 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import type { Share } from '../../src/delivery/ledger.ts';
-import type { Volume } from '../../src/delivery/volume.ts';
+import type { Share, Volume } from '../../src/delivery/ledger.ts';
 import { type Ended, runNode } from '../support/child.ts';
 import { type OtlpSink, startSink } from '../support/otlp-sink.ts';
 import { appFolder } from '../support/tarball.ts';
