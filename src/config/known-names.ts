@@ -4,7 +4,7 @@
 export const readElsewhere: readonly string[] = ['SONDE_CONFIG', 'SONDE_FORCE', 'SONDE_CORRELATION_ID'];
 
 /** Sonde's own names whose feature is not built yet. A row leaves this list when it does something. */
-export const sondeLater: readonly string[] = ['SONDE_LOG_RATE', 'SONDE_PARTS_FROM', 'SONDE_DEV'];
+export const sondeLater: readonly string[] = ['SONDE_PARTS_FROM', 'SONDE_DEV'];
 
 /** Declarative YAML: its place is kept, it is not read yet. */
 export const declarative: readonly string[] = ['OTEL_CONFIG_FILE', 'OTEL_EXPERIMENTAL_CONFIG_FILE'];
