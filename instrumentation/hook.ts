@@ -19,6 +19,7 @@ import {
   spellings,
   versionOf,
 } from './loaded-modules.ts';
+import { loader } from './loading.ts';
 import { canHookLoads, watchNamespaces } from './namespaces.ts';
 import { override } from './override.ts';
 
@@ -68,6 +69,8 @@ interface Table {
   readonly missed: Missed[];
   /** Hands the exports of a loaded copy to everyone who asked for `id`. */
   hand(id: string, exports: unknown, path?: string): void;
+  /** Hears of every load before it begins. */
+  readonly prepare?: ReturnType<typeof loader>;
 }
 
 /** What `tracing:module.require` publishes when a load has ended, well or not. */
@@ -137,7 +140,8 @@ export function arm(instrumentations: readonly Instrumentation[], sensors: Senso
       for (const id of spellings(specifier)) targets.set(id, [...(targets.get(id) ?? []), target]);
     }
   }
-  const stop = targets.size === 0 ? () => {} : watch({ targets, missed, hand });
+  const prepare = loader(armed, (one, specifier, path) => patched.push({ specifier, name: one.name, path }));
+  const stop = targets.size === 0 ? () => {} : watch({ targets, missed, hand, prepare });
 
   function dismiss(one: Instrumentation, reason: string): void {
     for (const [id, waiting] of targets) {
@@ -218,6 +222,7 @@ function watch(table: Table): () => void {
     diagnosticsChannel.subscribe(channel, safely);
     stops.push(() => diagnosticsChannel.unsubscribe(channel, safely));
   };
+  if (table.prepare !== undefined) listen('tracing:module.require:start', table.prepare);
   // `end` comes after a failed load, too; its result is undefined then.
   listen('tracing:module.require:end', onRequired);
   // A resolve hook slows down every `require`, so it waits for the first sign of an ES module.

@@ -19,6 +19,7 @@ import { httpClient } from './http-client.ts';
 import { httpServer } from './http-server.ts';
 import { log4js } from './log4js.ts';
 import { logtape } from './logtape.ts';
+import { installedTail, longTail } from './long-tail.ts';
 import { otelApi } from './otel-api.ts';
 import { pino } from './pino.ts';
 import { runtime } from './runtime.ts';
@@ -167,14 +168,24 @@ export function isSelected(
  * app enables an official one for the same library, now (`given`) or later, one of the two gives way.
  */
 export function armAll(sensors: Sensors, given: readonly OfficialInstrumentation[] = []): Armed {
-  const selection = sensors.config.instrumentations;
-  const all = [...selectable.map((make) => make()), ...bridgesOf(sensors.config)];
-  const chosen = all.filter(({ name }) => isSelected(name, selection));
-  const meet = (official: OfficialInstrumentation): boolean => settle(official, armed);
-  const settle = selection.prefer === 'own' ? preferOwn() : preferOfficial();
-  const armed: Armed = arm([...always.map((make) => make()), watchOfficial(meet), ...chosen], sensors);
+  const { config } = sensors;
+  const isChosen = (name: string): boolean => isSelected(name, config.instrumentations);
+  const own = [...selectable.map((make) => make()), ...bridgesOf(config)];
+  const tail = longTail(config, (name) => isChosen(name) && own.every((one) => one.name !== name));
+  const settle = config.instrumentations.prefer === 'own' ? preferOwn() : preferOfficial();
+  const meet = (official: OfficialInstrumentation): boolean => {
+    const isRoom = tail.isActivating || tail.giveWay(official);
+    return isRoom && settle(official, armed);
+  };
+  const all = [...always.map((make) => make()), watchOfficial(meet), tail];
+  const armed: Armed = arm([...all, ...own.filter(({ name }) => isChosen(name))], sensors);
   for (const official of given) if (!meet(official)) switchOff(official);
   return armed;
+}
+
+/** Short names of the official instrumentations that are there for a library of the long tail. Looks on the disk. */
+export function onDemand({ instrumentations }: Config): readonly string[] {
+  return installedTail((name) => isSelected(name, instrumentations));
 }
 
 /** Whether the official one may be enabled. */

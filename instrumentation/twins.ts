@@ -1,4 +1,5 @@
 /** Who else sees the same calls: where the app has enabled an official instrumentation, one of the two is too many. */
+import { isBuiltin } from 'node:module';
 import { diagnostics } from '../src/diagnostics.ts';
 import type { Instrumentation } from '../src/instrumentation.ts';
 import type { OfficialInstrumentation } from '../src/official.ts';
@@ -45,6 +46,7 @@ export function watchOfficial(
   mayEnable: (instrumentation: OfficialInstrumentation) => boolean,
 ): Instrumentation {
   const undo: (() => void)[] = [];
+  const loads = new Set<string>();
 
   /** The app's own constructor is waiting: nothing is thrown into it. */
   function isAllowed(instrumentation: OfficialInstrumentation): boolean {
@@ -52,6 +54,7 @@ export function watchOfficial(
     tryInstrumentation(instrumentation, 'enable', () => {
       allowed = mayEnable(instrumentation);
     });
+    if (allowed) for (const name of modulesOf(instrumentation)) loads.add(name);
     return allowed;
   }
 
@@ -59,6 +62,8 @@ export function watchOfficial(
     name: 'official',
     modules: ['@opentelemetry/instrumentation'],
     takesNamespaces: true,
+    loads,
+    prepare: (_specifier, isImported) => isImported,
     patch({ InstrumentationBase: base }: Base) {
       if (base?.prototype === undefined) return;
       undo.push(
@@ -73,6 +78,12 @@ export function watchOfficial(
       for (const restore of undo.splice(0)) restore();
     },
   };
+}
+
+/** The packages that it patches by hooks of `require`. */
+function modulesOf(instrumentation: OfficialInstrumentation): string[] {
+  const { _modules: definitions } = instrumentation as { _modules?: readonly { readonly name: string }[] };
+  return (definitions ?? []).map(({ name }) => name).filter((name) => !isBuiltin(name));
 }
 
 /** One line for all that happens in one turn: an SDK enables its instrumentations by the dozen. */

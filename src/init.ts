@@ -4,7 +4,7 @@ import type { AlertDestinationOptions } from '../exporters/alert.ts';
 import { consoleSink } from '../exporters/console.ts';
 import { type Delivery, startDelivery } from '../exporters/otlp/delivery.ts';
 import type { Armed, ArmedReport } from '../instrumentation/hook.ts';
-import { armAll } from '../instrumentation/index.ts';
+import { armAll, onDemand } from '../instrumentation/index.ts';
 import type { Config } from './config/config.ts';
 import { environment } from './config/env.ts';
 import { resolveConfig } from './config/resolve.ts';
@@ -237,7 +237,7 @@ function begin(config: Config, official: OfficialParts): Sonde {
   reportOwn(metrics.getMeter('sonde', VERSION), delivery);
   servePage(config, sdk);
   const armed = armAll(sensorsOf(config), enableOfficial(official));
-  if (config.debug) tellArmed(armed.report());
+  if (config.debug) tellArmed(armed.report(), onDemand(config));
   enterInheritedContext();
   startSinks(printersOf(makers), delivery.logs === undefined ? [] : [delivery.logs]);
   return run({ config, sdk, delivery, armed, official });
@@ -288,10 +288,11 @@ function disableOfficial({ instrumentations = [] }: OfficialParts): void {
   for (const each of instrumentations) tryInstrumentation(each, 'disable', () => each.disable());
 }
 
-function tellArmed({ armed, patched, missed }: ArmedReport): void {
+function tellArmed({ armed, patched, missed }: ArmedReport, tail: readonly string[]): void {
   const list = (names: readonly string[]) => names.join(', ') || 'none';
   diagnostics.info(
     `Armed: ${list(armed)}. Patched so far: ${list(patched.map(({ specifier }) => specifier))}. ` +
+      `On demand: ${list(tail)}. ` +
       `Missed: ${list(missed.map(({ name, reason }) => `${name} (${reason})`))}.`,
   );
 }

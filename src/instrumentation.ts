@@ -23,6 +23,13 @@ export interface Instrumentation {
    * beside it. Before Node.js 22.22.3 and 24.11.1 such a module is evaluated a moment earlier than its turn.
    */
   readonly takesNamespaces?: boolean;
+  /** Specifiers of modules that are loaded through `require` once `prepare` has its own hooks there. May grow. */
+  readonly loads?: Pick<ReadonlySet<string>, 'has' | 'size'>;
+  /**
+   * Called once per copy of such a module, right before Node.js evaluates it. Gives whether its hooks are to see it; what
+   * they put in the place of its exports is what the app gets, by `import`, too.
+   */
+  prepare?(specifier: string, isImported: boolean): boolean;
   /** Called once at start. Subscribes to channels; must be cheap: the target is not loaded yet. */
   enable?(sensors: Sensors): void;
   /**

@@ -96,6 +96,31 @@ export function isPlain(given: unknown): given is Readonly<Record<string, unknow
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
+function objectIn(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+type OptionsByName = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+function readOptionsByName(given: unknown): OptionsByName | undefined {
+  if (!isPlain(given) || !Object.values(given).every(isPlain)) return undefined;
+  return Object.fromEntries(
+    Object.entries(given).map(([name, options]) => [name.toLowerCase(), options]),
+  ) as OptionsByName;
+}
+
+/** By name, options of others, which are handed on as they are. */
+export const optionsByName: Kind<OptionsByName> = {
+  takes: 'an object of options by name, as JSON',
+  isMap: true,
+  read: readOptionsByName,
+  parse: (text) => ({ value: readOptionsByName(objectIn(text)) }),
+};
+
 function isHeader(name: string, value: unknown): value is string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what a header must not hold
   return token.test(name) && typeof value === 'string' && !/[\0-\x08\x0a-\x1f\x7f]/.test(value);

@@ -330,6 +330,8 @@ export interface Config {
      * Sonde's `own`, with the other one switched off (`SONDE_PREFER`).
      */
     readonly prefer: 'official' | 'own';
+    /** By short name (`graphql`), what an official instrumentation is given that Sonde enables on demand. */
+    readonly options: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   };
   readonly otlp: { readonly off: boolean } & Readonly<Record<Signal, OtlpTarget>>;
   /** What waits for OTLP is on disk as well, and outlives the process. Off where no folder is given. */
@@ -475,7 +477,7 @@ export const defaults: Config = {
   accessLog: { mode: 'on', level: 'info', format: 'semconv', ignore: [] },
   alerts: { adminEmails: [], internalIps: [], includeHtml: false },
   privacy: { redact: true, redactKeys: [], allowKeys: [], personal: [], patterns: [], masks: {} },
-  instrumentations: { disabled: [], prefer: 'official' },
+  instrumentations: { disabled: [], prefer: 'official', options: {} },
   otlp: { off: false, traces: otlp, metrics: otlp, logs: otlp },
   spool: { maxBytes: 52_428_800 },
   memory: { maxBytes: 33_554_432 },

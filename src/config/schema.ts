@@ -9,6 +9,7 @@ import {
   instrumentations,
   masks,
   names,
+  optionsByName,
   paths,
   patterns,
   personal,
@@ -232,6 +233,7 @@ const tree: SchemaOf<Settings> = {
     enabled: instrumentations,
     disabled: instrumentations,
     prefer: oneOf(['official', 'own']),
+    options: optionsByName,
   },
   // What is said for all signals stands before what is said for one, so that the one wins.
   otlp: { off: toggle, ...target, traces: target, metrics: target, logs: target },

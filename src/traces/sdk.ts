@@ -21,6 +21,7 @@ import { identityTracerProvider } from './identity-tracer.ts';
 import { redactor } from './redactor.ts';
 import { samplerOf } from './sampler.ts';
 import { spanFindings } from './span-findings.ts';
+import { stableNames } from './stable-names.ts';
 import { stamper } from './stamper.ts';
 import { watched } from './watched.ts';
 
@@ -93,7 +94,8 @@ function recordsNothing({ config, official }: Pick<SdkParts, 'config' | 'officia
 
 /**
  * None at all where nothing would come of a recorded span. The stamper stands first: the others see what it sets;
- * then the redactor: the others do not see what it hides.
+ * then the names, and the
+ * redactor: the others do not see what it hides.
  */
 function processorsOf(
   { config, spans, official }: SdkParts,
@@ -111,7 +113,7 @@ function processorsOf(
   const isNeeded = !recordsNothing({ config, official }) && (recording.length > 0 || isForTests(config));
   if (!isNeeded) return [];
   const findings = spanFindings(config.traces, meters.getMeter('sonde', VERSION));
-  return [stamper, ...findings, redactor, ...recording];
+  return [stamper, ...findings, stableNames as unknown as SpanProcessor, redactor, ...recording];
 }
 
 type Sampler = NonNullable<NodeSDKConfiguration['sampler']>;

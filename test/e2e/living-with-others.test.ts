@@ -100,6 +100,10 @@ const companies: Readonly<Record<string, Company>> = {
     args: [...preload, '--require', './sdk.cjs', 'app.cjs'],
     ...{ scopes: official, access: 0, says: aside },
   },
+  'a NodeSDK that starts after it in ES modules, without a loader': {
+    args: ['--import', 'sonde/register', '--import', './sdk.mjs', 'app.mjs'],
+    ...{ scopes: official, access: 0, says: aside },
+  },
   'a NodeSDK that starts after it, under SONDE_PREFER=own': {
     args: [...preload, '--require', './sdk.cjs', 'app.cjs'],
     env: { SONDE_PREFER: 'own' },
