@@ -87,6 +87,12 @@ const selectable: readonly (() => Instrumentation)[] = [
   whenLoaded('better-sqlite3', ['better-sqlite3'], () =>
     load<typeof import('./better-sqlite3.ts')>('betterSqlite3').betterSqlite3(),
   ),
+  whenLoaded(
+    'templates',
+    ['ejs', 'pug', 'handlebars'],
+    () => load<typeof import('./templates.ts')>('templates').templates(),
+    true,
+  ),
   whenLoaded('prom-client', ['prom-client'], () =>
     load<typeof import('./prom-client.ts')>('promClient').promClient(),
   ),

@@ -52,6 +52,7 @@ const parts = {
   redis: '../instrumentation/redis.ts',
   sqs: '../instrumentation/sqs.ts',
   sqlite: '../instrumentation/sqlite.ts',
+  templates: '../instrumentation/templates.ts',
 } as const;
 
 export type Part = keyof typeof parts;
