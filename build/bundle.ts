@@ -13,28 +13,13 @@ const api = '@opentelemetry/api';
 /** Stands in the output for `dist/api.cjs`, however deep the file is that requires it. */
 const ownApi = 'sonde-api';
 
-/**
- * What the official bootstrap imports but Sonde never lets it use: every exporter, reader and detector is handed
- * to it ready made. Left out of the bundle; a call that reached them would fail loudly.
- */
-const absent = [
-  /^@opentelemetry\/exporter-/,
-  /^@opentelemetry\/configuration$/,
-  /^@opentelemetry\/sdk-logs$/,
-  /^@opentelemetry\/sdk-metrics$/,
-  /^@opentelemetry\/propagator-b3$/,
-  /^@opentelemetry\/context-async-hooks$/,
-  /^@opentelemetry\/instrumentation$/,
-];
-const bootstrap = /@opentelemetry[\\/]sdk-node/;
 const detected = /@opentelemetry[\\/]resources[\\/].*index\.mjs$/;
-/** The bootstrap makes a logger provider whether or not one is registered already, as Sonde's is. */
-const absentModule =
-  'export const registerInstrumentations = () => {}; export const LoggerProvider = class { shutdown() {} };';
+/** Detectors look at the host at start; Sonde says itself what its resource is. */
+const absentModule = 'export {};';
 
 /**
  * Through this module official parts read the environment behind Sonde's back: `OTEL_LOG_LEVEL` would put the
- * bootstrap's logger in place of Sonde's, `OTEL_SDK_DISABLED` would leave half a Sonde. Inside the bundle it finds
+ * official logger in place of Sonde's. Inside the bundle it finds
  * nothing set; what the variables say comes as options, from `src/config/env.ts`.
  */
 const officialEnvironment = /@opentelemetry[\\/]core[\\/].*[\\/]environment\.[cm]?js$/;
@@ -85,13 +70,13 @@ function reach(file: string, seen: Set<string> = new Set()): Set<string> {
 
 const needed = new Set(['start', 'index'].flatMap((door) => [...reach(join(root, 'src', `${door}.ts`))]));
 
-/** The bootstrap shares these few lines with other parts: a file each would cost more than they do. */
-const withBootstrap = /^src[\\/](?:metrics[\\/](?:turn|producers)|traces[\\/]watched)\.ts$/;
+/** The SDK's part shares these few lines with others: a file each would cost more than they do. */
+const withSdk = /^src[\\/](?:metrics[\\/](?:turn|producers)|traces[\\/]watched)\.ts$/;
 
 /** What every start needs, and what the functions of `sonde` are made of. */
 function isCore(id: string): boolean {
   const path = relative(root, id);
-  return (needed.has(id) || withBootstrap.test(path)) && !gate.test(path) && !apart.test(path);
+  return (needed.has(id) || withSdk.test(path)) && !gate.test(path) && !apart.test(path);
 }
 
 const partFiles = new Set(Object.values(readParts()).map((path) => join(root, 'src', path)));
@@ -128,7 +113,6 @@ const plugin = {
   resolveId(id: string, importer?: string) {
     if (id === api) return { id: ownApi, external: true };
     if (importer && detected.test(importer) && id.includes('detectors/')) return '\0absent';
-    if (importer && bootstrap.test(importer) && absent.some((name) => name.test(id))) return '\0absent';
     return null;
   },
   load(id: string) {

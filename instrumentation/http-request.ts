@@ -49,13 +49,15 @@ export function describe(request: IncomingMessage, isSecret: IsSecret): Attribut
     'url.path': pathOf(target),
     'url.scheme': scheme,
     'server.address': server?.address ?? socket.localAddress ?? '',
-    'server.port': server === undefined ? socket.localPort : (server.port ?? (scheme === 'https' ? 443 : 80)),
     'network.protocol.version': request.httpVersion,
   };
+  const port = server === undefined ? socket.localPort : (server.port ?? (scheme === 'https' ? 443 : 80));
+  if (port !== undefined) attributes['server.port'] = port;
   if (peer !== undefined) {
+    const { remotePort } = socket;
     attributes['client.address'] = peer;
     attributes['network.peer.address'] = peer;
-    attributes['network.peer.port'] = socket.remotePort;
+    if (remotePort !== undefined) attributes['network.peer.port'] = remotePort;
   }
   const agent = headers['user-agent'];
   if (agent !== undefined) attributes['user_agent.original'] = agent;

@@ -10,6 +10,7 @@ const require = createRequire(import.meta.url);
 const parts = {
   start: './start.ts',
   sdk: './traces/sdk.ts',
+  officialConsole: './traces/official-console.ts',
   encoding: '../exporters/otlp/encoding.ts',
   otlp: '../exporters/otlp/otlp.ts',
   file: '../exporters/file.ts',

@@ -1,7 +1,8 @@
 /** How many spans were started and are under way (`otel.sdk.span.*`): asked of the sampler, who sees each of them. */
-import { type Meter, trace } from '@opentelemetry/api';
+import { type Meter, type SpanContext, trace } from '@opentelemetry/api';
 import type { Sampler } from '@opentelemetry/sdk-trace';
 import { shared } from '../slot.ts';
+import { decisions, type OwnSampler } from './sampler.ts';
 
 const results = ['DROP', 'RECORD_ONLY', 'RECORD_AND_SAMPLE'] as const;
 const origins = ['none', 'local', 'remote'] as const;
@@ -19,17 +20,27 @@ const census = shared<Census>('spans.census', () => ({
 }));
 
 /** The sampler, with each of its decisions counted. */
-export function counted(sampler: Sampler): Sampler {
-  return {
-    shouldSample(...asked) {
-      const result = sampler.shouldSample(...asked);
-      const parent = trace.getSpanContext(asked[0]);
-      const row = census.started[parent === undefined ? 0 : parent.isRemote ? 2 : 1] as number[];
-      row[result.decision]!++;
+export function counted(sampler: OwnSampler | Sampler): OwnSampler | Sampler {
+  const asked: Sampler = {
+    shouldSample(...question) {
+      const result = sampler.shouldSample(...question);
+      count(trace.getSpanContext(question[0]), result.decision);
       return result;
     },
     toString: () => sampler.toString(),
   };
+  if (!('keeps' in sampler)) return asked;
+  const keeps: OwnSampler['keeps'] = (parent, traceId) => {
+    const isKept = sampler.keeps(parent, traceId);
+    count(parent, isKept ? decisions.sample : decisions.drop);
+    return isKept;
+  };
+  return { ...asked, keeps };
+}
+
+function count(parent: SpanContext | undefined, decision: number): void {
+  const row = census.started[parent === undefined ? 0 : parent.isRemote ? 2 : 1] as number[];
+  row[decision]!++;
 }
 
 /** A span that records has begun (1) or ended (-1). */

@@ -6,7 +6,6 @@ import {
   type Context,
   context as contextApi,
   INVALID_SPAN_CONTEXT,
-  isSpanContextValid,
   type Span,
   type SpanContext,
   SpanKind,
@@ -16,24 +15,22 @@ import {
   type TracerProvider,
   trace,
 } from '@opentelemetry/api';
-import { type IdGenerator, type Sampler, SamplingDecision } from '@opentelemetry/sdk-trace';
+import type { IdGenerator, Sampler } from '@opentelemetry/sdk-trace';
 import { isSuppressed } from '../context/suppression.ts';
+import { decisions, type OwnSampler, parentIn } from './sampler.ts';
 
 interface Parts {
-  readonly sampler: Sampler;
+  readonly sampler: OwnSampler | Sampler;
   readonly ids: IdGenerator;
-}
-
-function parentOf(context: Context): SpanContext | undefined {
-  const parent = trace.getSpanContext(context);
-  return parent !== undefined && isSpanContextValid(parent) ? parent : undefined;
 }
 
 function startSpan(parts: Parts, name: string, options: SpanOptions, context: Context): Span {
   if (isSuppressed(context)) return trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
-  const parent = options.root ? undefined : parentOf(context);
+  const parent = options.root ? undefined : parentIn(context);
   const traceId = parent?.traceId ?? parts.ids.generateTraceId();
-  const { decision, traceState } = parts.sampler.shouldSample(
+  const { sampler } = parts;
+  if ('keeps' in sampler) return identity(parts, traceId, sampler.keeps(parent, traceId), parent?.traceState);
+  const { decision, traceState } = sampler.shouldSample(
     options.root ? trace.deleteSpan(context) : context,
     traceId,
     name,
@@ -41,12 +38,20 @@ function startSpan(parts: Parts, name: string, options: SpanOptions, context: Co
     options.attributes ?? {},
     options.links ?? [],
   );
-  const sampled = decision === SamplingDecision.RECORD_AND_SAMPLED;
+  return identity(parts, traceId, decision === decisions.sample, traceState ?? parent?.traceState);
+}
+
+function identity(
+  { ids }: Parts,
+  traceId: string,
+  isSampled: boolean,
+  traceState: SpanContext['traceState'],
+): Span {
   return trace.wrapSpanContext({
     traceId,
-    spanId: parts.ids.generateSpanId(),
-    traceFlags: sampled ? TraceFlags.SAMPLED : TraceFlags.NONE,
-    traceState: traceState ?? parent?.traceState,
+    spanId: ids.generateSpanId(),
+    traceFlags: isSampled ? TraceFlags.SAMPLED : TraceFlags.NONE,
+    traceState,
   });
 }
 

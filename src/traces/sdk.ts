@@ -1,11 +1,17 @@
-/** The official bootstrap, loaded on demand: every value is handed to it, so that it reads nothing by itself. */
-import { type ContextManager, metrics, type TextMapPropagator, trace } from '@opentelemetry/api';
+/** Registers Sonde's traces and metrics with OpenTelemetry's API, with the official parts that an app brings. */
+import {
+  type ContextManager,
+  context,
+  metrics,
+  propagation,
+  type TextMapPropagator,
+  trace,
+} from '@opentelemetry/api';
 import { resourceFromAttributes } from '@opentelemetry/resources';
-import { ConsoleMetricExporter } from '@opentelemetry/sdk-metrics';
-import { NodeSDK, type NodeSDKConfiguration } from '@opentelemetry/sdk-node';
-import { ConsoleSpanExporter, SimpleSpanProcessor, type SpanProcessor } from '@opentelemetry/sdk-trace';
+import type { Sampler, SpanProcessor } from '@opentelemetry/sdk-trace';
 import type { AttributeValue, Config } from '../config/config.ts';
 import { idGenerator } from '../context/ids.ts';
+import { load } from '../load.ts';
 import { collectionTimer } from '../metrics/collection-timer.ts';
 import type { Reader } from '../metrics/collector.ts';
 import { SondeMeterProvider } from '../metrics/meter-provider.ts';
@@ -23,6 +29,7 @@ import { samplerOf } from './sampler.ts';
 import { spanFindings } from './span-findings.ts';
 import { stableNames } from './stable-names.ts';
 import { stamper } from './stamper.ts';
+import { SondeTracerProvider } from './tracer-provider.ts';
 import { watched } from './watched.ts';
 
 export interface SdkParts {
@@ -71,9 +78,13 @@ function readOnDemand(meters: SondeMeterProvider): () => Promise<unknown> {
   };
 }
 
+function officialConsole(): typeof import('./official-console.ts') {
+  return load('officialConsole');
+}
+
 function readersOf({ config, metricExporter, official }: SdkParts): Reader[] {
   const { exporters, exportIntervalMillis, exportTimeoutMillis } = config.metrics;
-  const console = exporters.includes('console') ? [new ConsoleMetricExporter()] : [];
+  const console = exporters.includes('console') ? [officialConsole().metricExporter()] : [];
   const own = [...(metricExporter ? [metricExporter] : []), ...console].map(
     (exporter, number) =>
       new PeriodicReader({
@@ -102,9 +113,7 @@ function processorsOf(
   stamper: SpanProcessor,
   meters: SondeMeterProvider,
 ): unknown[] {
-  const console = config.traces.exporters.includes('console')
-    ? [new SimpleSpanProcessor({ exporter: new ConsoleSpanExporter() })]
-    : [];
+  const console = config.traces.exporters.includes('console') ? [officialConsole().spanProcessor()] : [];
   const recording = [
     ...(spans ? [batchProcessor(spans)] : []),
     ...console,
@@ -116,15 +125,13 @@ function processorsOf(
   return [stamper, ...findings, stableNames as unknown as SpanProcessor, redactor, ...recording];
 }
 
-type Sampler = NonNullable<NodeSDKConfiguration['sampler']>;
-
 function chosenSampler({ config, official }: SdkParts): Sampler {
   const own = samplerOf(config.traces);
   if (official.sampler === undefined) return own;
   return guardedSampler(official.sampler, own as OfficialSampler) as Sampler;
 }
 
-/** Starts the official SDK for traces, and Sonde's own metrics. Logs are Sonde's own, too, and registered before. */
+/** Starts traces and metrics. Logs are registered before. */
 export function startSdk(parts: SdkParts): RunningSdk {
   const { config, official } = parts;
   const sampler = counted(chosenSampler(parts));
@@ -137,37 +144,23 @@ export function startSdk(parts: SdkParts): RunningSdk {
   });
   const processors = processorsOf(parts, stamper, meters) as SpanProcessor[];
   watched.readMetrics = readOnDemand(meters);
-  if (processors.length === 0) {
-    trace.setGlobalTracerProvider(identityTracerProvider({ sampler, ids: idGenerator }));
-  }
-  const sdk = new NodeSDK({
-    autoDetectResources: false,
-    resource,
-    contextManager: parts.contextManager,
-    textMapPropagator: parts.propagator,
-    idGenerator,
-    sampler,
-    spanLimits: config.traces.limits,
-    spanProcessors: processors,
-    metricReaders: [],
-    logRecordProcessors: [],
-    instrumentations: [],
-  });
+  const { limits } = config.traces;
+  const tracers = new SondeTracerProvider({ resource, sampler, ids: idGenerator, limits, processors });
   whileStarting(() => {
-    sdk.start();
+    context.setGlobalContextManager(parts.contextManager.enable());
+    propagation.setGlobalPropagator(parts.propagator);
+    const identities = identityTracerProvider({ sampler, ids: idGenerator });
+    trace.setGlobalTracerProvider(processors.length === 0 ? identities : tracers);
     metrics.setGlobalMeterProvider(meters);
   });
   return {
     addReader: (reader) => meters.addReader(reader),
     async shutdown() {
-      await Promise.all([sdk.shutdown(), meters.shutdown()]);
+      await Promise.all([tracers.shutdown(), meters.shutdown()]);
     },
     collectLast: () => meters.collectLast(),
     async forceFlush() {
-      await Promise.allSettled([
-        ...processors.map((processor) => processor.forceFlush()),
-        meters.forceFlush(),
-      ]);
+      await Promise.allSettled([tracers.forceFlush(), meters.forceFlush()]);
     },
   };
 }

@@ -1,18 +1,17 @@
 /** An in-memory tracer and meter with Sonde's context, and what instrumentations made of them. */
 import { type Attributes, propagation as apiPropagation, context, metrics, trace } from '@opentelemetry/api';
+import { resourceFromAttributes } from '@opentelemetry/resources';
 import { type DataPoint, MetricReader } from '@opentelemetry/sdk-metrics';
-import {
-  type ReadableSpan,
-  type Sampler,
-  type SpanProcessor,
-  TracerProvider,
-} from '@opentelemetry/sdk-trace';
+import type { ReadableSpan, Sampler, SpanProcessor } from '@opentelemetry/sdk-trace';
 import { type Config, defaults, type Partially } from '../../src/config/config.ts';
 import { contextManager } from '../../src/context/context.ts';
+import { idGenerator } from '../../src/context/ids.ts';
 import { createPropagation, propagation, usePropagation } from '../../src/context/propagation.ts';
 import type { Instrumentation } from '../../src/instrumentation.ts';
 import type { Reader as MetricsReader } from '../../src/metrics/collector.ts';
 import { SondeMeterProvider } from '../../src/metrics/meter-provider.ts';
+import { samplerOf } from '../../src/traces/sampler.ts';
+import { SondeTracerProvider } from '../../src/traces/tracer-provider.ts';
 
 export interface ObservedOptions {
   readonly correlation?: Partial<Config['correlation']>;
@@ -35,7 +34,7 @@ export interface Point {
 }
 
 export interface Observed {
-  readonly provider: TracerProvider;
+  readonly provider: SondeTracerProvider;
   readonly meters: SondeMeterProvider;
   /** Spans that ended so far, in the order they ended. */
   readonly spans: ReadableSpan[];
@@ -97,10 +96,12 @@ export function observe(
     forceFlush: async () => {},
     shutdown: async () => {},
   };
-  const provider = new TracerProvider({
-    spanProcessors: [processor],
-    sampler: options.sampler,
-    spanLimits: config.traces.limits,
+  const provider = new SondeTracerProvider({
+    resource: resourceFromAttributes({}),
+    sampler: options.sampler ?? samplerOf(defaults.traces),
+    ids: idGenerator,
+    limits: config.traces.limits,
+    processors: [processor],
   });
   const reader = new Reader();
   const meters = new SondeMeterProvider({ resource: {}, readers: [reader as unknown as MetricsReader] });
