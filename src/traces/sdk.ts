@@ -78,13 +78,11 @@ function readOnDemand(meters: SondeMeterProvider): () => Promise<unknown> {
   };
 }
 
-function officialConsole(): typeof import('./official-console.ts') {
-  return load('officialConsole');
-}
-
 function readersOf({ config, metricExporter, official }: SdkParts): Reader[] {
   const { exporters, exportIntervalMillis, exportTimeoutMillis } = config.metrics;
-  const console = exporters.includes('console') ? [officialConsole().metricExporter()] : [];
+  const console = exporters.includes('console')
+    ? [load<typeof import('./official-console.ts')>('officialConsole').metricExporter()]
+    : [];
   const own = [...(metricExporter ? [metricExporter] : []), ...console].map(
     (exporter, number) =>
       new PeriodicReader({
@@ -113,7 +111,9 @@ function processorsOf(
   stamper: SpanProcessor,
   meters: SondeMeterProvider,
 ): unknown[] {
-  const console = config.traces.exporters.includes('console') ? [officialConsole().spanProcessor()] : [];
+  const console = config.traces.exporters.includes('console')
+    ? [load<typeof import('./official-console.ts')>('officialConsole').spanProcessor()]
+    : [];
   const recording = [
     ...(spans ? [batchProcessor(spans)] : []),
     ...console,
