@@ -11,6 +11,7 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api';
+import { lambdaVariables } from '../src/config/env.ts';
 import { countHttpCall } from '../src/context/activity.ts';
 import { activeContext } from '../src/context/context.ts';
 import { propagation } from '../src/context/propagation.ts';
@@ -46,6 +47,8 @@ interface Client {
   readonly isSecret: IsSecret;
   readonly requestHeaders: HeaderCapture | undefined;
   readonly responseHeaders: HeaderCapture | undefined;
+  /** `host:port`; in AWS Lambda only. */
+  readonly runtimeApi: string | undefined;
 }
 
 const kindOnly = { kind: SpanKind.CLIENT };
@@ -203,6 +206,11 @@ function fullUrl(request: ClientRequest, port: number | undefined): string {
   return `${protocol}//${written}${path}`;
 }
 
+/** Lambda's runtime asks for its next call for minutes, and answers in nobody's name. */
+function isForRuntime({ runtimeApi }: Client, request: ClientRequest): boolean {
+  return runtimeApi !== undefined && request.getHeader('host') === runtimeApi;
+}
+
 /** Telemetry's own requests, Sonde's and others', so that whoever ends one elsewhere does not bring it to light. */
 const unobserved = new WeakSet<ClientRequest>();
 
@@ -211,7 +219,7 @@ function open(client: Client, request: ObservedRequest): ClientExchange | undefi
   if (known !== undefined) return known as ClientExchange;
   if (unobserved.has(request)) return undefined;
   const caller = activeContext();
-  if (isSuppressed(caller) || isForeignTelemetry(request.path)) {
+  if (isSuppressed(caller) || isForRuntime(client, request) || isForeignTelemetry(request.path)) {
     unobserved.add(request);
     return undefined;
   }
@@ -265,6 +273,7 @@ export function httpClient(): Instrumentation {
         isSecret: secretTest(config.privacy.redactKeys),
         requestHeaders: headerCapture(config.http.headers.clientRequest, 'request'),
         responseHeaders: headerCapture(config.http.headers.clientResponse, 'response'),
+        runtimeApi: lambdaVariables()?.runtimeApi,
       };
       subscribe('http.client.request.created', onCreated);
       subscribe('http.client.request.error', onError);

@@ -1,6 +1,7 @@
 /** Every instrumentation Sonde brings, in one list. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { BridgeName, Config } from '../src/config/config.ts';
+import { lambdaVariables } from '../src/config/env.ts';
 import type { Instrumentation, Sensors } from '../src/instrumentation.ts';
 import { load } from '../src/load.ts';
 import { severity } from '../src/logs/levels.ts';
@@ -134,6 +135,12 @@ function whenTold(name: string, channel: string, see: (message: unknown) => void
   });
 }
 
+/** Of platforms that call the app; read only there. */
+function platforms(): Instrumentation[] {
+  if (lambdaVariables()?.handler === undefined) return [];
+  return [load<typeof import('./aws-lambda.ts')>('awsLambda').awsLambda()];
+}
+
 /** By name; with the most severe record the library makes, where that is not FATAL. */
 const bridges: Readonly<
   Record<BridgeName, readonly [(bridge: Bridge) => Instrumentation, highest?: number]>
@@ -176,7 +183,7 @@ export function isSelected(
 export function armAll(sensors: Sensors, given: readonly OfficialInstrumentation[] = []): Armed {
   const { config } = sensors;
   const isChosen = (name: string): boolean => isSelected(name, config.instrumentations);
-  const own = [...selectable.map((make) => make()), ...bridgesOf(config)];
+  const own = [...selectable.map((make) => make()), ...platforms(), ...bridgesOf(config)];
   const tail = longTail(config, (name) => isChosen(name) && own.every((one) => one.name !== name));
   const settle = config.instrumentations.prefer === 'own' ? preferOwn() : preferOfficial();
   const meet = (official: OfficialInstrumentation): boolean => {

@@ -22,6 +22,7 @@ import { metrics } from './metrics/mount.ts';
 import { mask } from './processing/masks.ts';
 import { followOtherMajor } from './registry.ts';
 import { shared } from './slot.ts';
+import { wrapHandler } from './traces/handler.ts';
 import { runJob, wrapJob } from './traces/job.ts';
 import { currentSpan, withSpan } from './traces/with-span.ts';
 
@@ -55,6 +56,7 @@ export interface Core {
   readonly setLevel: typeof setLevel;
   readonly withContext: typeof withContext;
   readonly withSpan: typeof withSpan;
+  readonly wrapHandler: typeof wrapHandler;
   readonly wrapJob: typeof wrapJob;
 }
 
@@ -87,6 +89,7 @@ const own: Core = {
   setLevel,
   withContext,
   withSpan,
+  wrapHandler,
   wrapJob,
 };
 

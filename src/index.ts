@@ -28,6 +28,7 @@ export type { OfficialParts } from './official.ts';
 export type { PoolKind } from './pools.ts';
 export type { Mask } from './processing/masks.ts';
 export type { EndOptions, InitOptions, Sonde, Status } from './sonde.ts';
+export type { WrapHandlerOptions } from './traces/handler.ts';
 export type { JobOptions } from './traces/job.ts';
 
 export const addContext: Core['addContext'] = core.addContext;
@@ -58,4 +59,5 @@ export const security: Core['security'] = core.security;
 export const setLevel: Core['setLevel'] = core.setLevel;
 export const withContext: Core['withContext'] = core.withContext;
 export const withSpan: Core['withSpan'] = core.withSpan;
+export const wrapHandler: Core['wrapHandler'] = core.wrapHandler;
 export const wrapJob: Core['wrapJob'] = core.wrapJob;

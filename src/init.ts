@@ -15,6 +15,7 @@ import { createPropagation, propagation, usePropagation } from './context/propag
 import { reportDelivery } from './delivery/self-metrics.ts';
 import { scales } from './delivery/volume.ts';
 import { diagnostics } from './diagnostics.ts';
+import { useFreezer } from './freezer.ts';
 import type { Sensors } from './instrumentation.ts';
 import { watchEnds, watchNaturalEnd, within } from './lifecycle.ts';
 import { load } from './load.ts';
@@ -305,7 +306,7 @@ interface Layers {
   readonly official: OfficialParts;
 }
 
-function run({ sdk, delivery, armed, official }: Layers): Sonde {
+function run({ config, sdk, delivery, armed, official }: Layers): Sonde {
   let mode: Status['mode'] = 'running';
   const flush = () => {
     tellLeftOut();
@@ -332,6 +333,12 @@ function run({ sdk, delivery, armed, official }: Layers): Sonde {
     timeoutMillis: defaultTimeoutMillis,
   });
   watched.lookAt = armed.lookAt;
+  if (config.flushEach) {
+    useFreezer({
+      flush: (millis) => within(millis, flush()),
+      queueUnfinished: () => sdk.queueUnfinished(),
+    });
+  }
   return handle({
     mode: () => mode,
     report: () => armed.report(),
@@ -339,6 +346,7 @@ function run({ sdk, delivery, armed, official }: Layers): Sonde {
     flush,
     async stop(timeoutMillis) {
       mode = 'off';
+      useFreezer(undefined);
       unwatch();
       unwatchUncaught();
       watched.lookAt = undefined;

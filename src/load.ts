@@ -31,6 +31,7 @@ const parts = {
   requests: '../instrumentation/request-records.ts',
   amqplib: '../instrumentation/amqplib.ts',
   betterSqlite3: '../instrumentation/better-sqlite3.ts',
+  awsLambda: '../instrumentation/aws-lambda.ts',
   bullmq: '../instrumentation/bullmq.ts',
   ioredis: '../instrumentation/ioredis.ts',
   kafkajs: '../instrumentation/kafkajs.ts',

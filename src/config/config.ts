@@ -84,6 +84,11 @@ export interface Config {
   readonly disabled: boolean;
   /** Told once at start which targets were armed, patched and missed (`SONDE_DEBUG`). */
   readonly debug: boolean;
+  /**
+   * Whether every handler (`wrapHandler`) delivers what is queued before it ends, within 2 s at most: for places that
+   * freeze the process between two calls (`SONDE_FLUSH_EACH`). On in AWS Lambda, off elsewhere.
+   */
+  readonly flushEach: boolean;
   /** On which signal the configuration file is read again; it is also seen to change (`SONDE_RELOAD_SIGNAL`). */
   readonly reloadSignal?: ReloadSignal;
   readonly diagnostics: {
@@ -394,6 +399,7 @@ const otlp: OtlpTarget = {
 export const defaults: Config = {
   disabled: false,
   debug: false,
+  flushEach: false,
   diagnostics: { level: 'info' },
   surroundings: { testRunner: false, development: false, kubernetes: false },
   service: { name: 'unknown_service:node', instanceId: 'a fresh UUID' },

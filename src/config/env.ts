@@ -7,7 +7,7 @@ export type Env = Readonly<Record<string, string | undefined>>;
 
 /** What Sonde reads. In a cluster each service adds seven variables to each process: thousands, read by nobody here. */
 const ours =
-  /^(?:(?:OTEL|SONDE)_.*|(?:DJANGO_)?LOG_LEVEL|NODE_ENV|VITEST|JEST_WORKER_ID|NODE_TEST_CONTEXT|KUBERNETES_SERVICE_HOST|NO_COLOR|FORCE_COLOR|TERM|ENVIRONMENT|SENTRY_(?:ENVIRONMENT|RELEASE)|pm_exec_path)$/is;
+  /^(?:(?:OTEL|SONDE)_.*|(?:DJANGO_)?LOG_LEVEL|NODE_ENV|VITEST|JEST_WORKER_ID|NODE_TEST_CONTEXT|KUBERNETES_SERVICE_HOST|NO_COLOR|FORCE_COLOR|TERM|ENVIRONMENT|SENTRY_(?:ENVIRONMENT|RELEASE)|pm_exec_path|AWS_LAMBDA_FUNCTION_NAME|LAMBDA_TASK_ROOT|_HANDLER)$/is;
 
 /**
  * A copy of what concerns Sonde in the process's environment as it is now; names are upper case on Windows, where case
@@ -53,6 +53,38 @@ export function isDevelopment(env: Env = environment()): boolean {
 /** Every pod is given the address of its cluster. */
 export function isKubernetes(env: Env): boolean {
   return Boolean(env.KUBERNETES_SERVICE_HOST);
+}
+
+/** What AWS Lambda tells a function of itself. */
+export interface LambdaVariables {
+  readonly name: string;
+  readonly version: string | undefined;
+  readonly region: string | undefined;
+  /** MiB. */
+  readonly memory: number;
+  readonly logGroup: string | undefined;
+  readonly logStream: string | undefined;
+  /** `file.export` of the function, below `taskRoot`. */
+  readonly handler: string | undefined;
+  readonly taskRoot: string | undefined;
+  /** `host:port` that the runtime speaks to. */
+  readonly runtimeApi: string | undefined;
+}
+
+/** `undefined` anywhere but in a Lambda function. */
+export function lambdaVariables(): LambdaVariables | undefined {
+  if (!process.env.AWS_LAMBDA_FUNCTION_NAME) return undefined;
+  return {
+    name: process.env.AWS_LAMBDA_FUNCTION_NAME,
+    version: process.env.AWS_LAMBDA_FUNCTION_VERSION,
+    region: process.env.AWS_REGION,
+    memory: Number(process.env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE),
+    logGroup: process.env.AWS_LAMBDA_LOG_GROUP_NAME,
+    logStream: process.env.AWS_LAMBDA_LOG_STREAM_NAME,
+    handler: process.env._HANDLER,
+    taskRoot: process.env.LAMBDA_TASK_ROOT,
+    runtimeApi: process.env.AWS_LAMBDA_RUNTIME_API,
+  };
 }
 
 /** The context that a parent process under Sonde hands its children; see `inherited.ts`. */

@@ -9,6 +9,9 @@ import { type Env, environment } from './env.ts';
 const inherited = 'sonde.main-script';
 
 function ofThisThread(env: Env): string | undefined {
+  const { AWS_LAMBDA_FUNCTION_NAME, LAMBDA_TASK_ROOT, _HANDLER = '' } = env;
+  // The script is the runtime's, not the function's.
+  if (AWS_LAMBDA_FUNCTION_NAME && LAMBDA_TASK_ROOT) return join(LAMBDA_TASK_ROOT, _HANDLER);
   const script = process.argv[1];
   if (script === undefined || isInline(script, process.execArgv)) return undefined;
   // pm2 starts apps through a script of its own and tells them the real one.

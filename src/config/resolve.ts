@@ -82,11 +82,15 @@ function uniqueId(): string {
   return `${hex(8)}-${hex(4)}-4${hex(3)}-${variant}${hex(3)}-${hex(12)}`;
 }
 
-function settleService(merged: Layer, script: string | undefined, app: ReturnType<typeof appPackage>): void {
+function settleService({ env, script, app }: Sources, merged: Layer): void {
   if (isDefault(merged, 'service.instanceId')) {
     settle(merged, 'service.instanceId', uniqueId());
   }
   const source = `package.json ${app?.file}`;
+  if (env.AWS_LAMBDA_FUNCTION_NAME && isDefault(merged, 'service.name')) {
+    // The main script is the runtime's, not the function's.
+    settle(merged, 'service.name', env.AWS_LAMBDA_FUNCTION_NAME, 'env AWS_LAMBDA_FUNCTION_NAME');
+  }
   if (app && isDefault(merged, 'service.name')) settle(merged, 'service.name', app.name, source);
   if (isDefault(merged, 'service.version')) settleVersion(merged, script, app);
 }
@@ -179,6 +183,9 @@ function settleSurroundings(merged: Layer, env: Env): void {
   if (merged.get('logs.resource')!.value === 'auto') {
     const setting = merged.get('logs.resource')!;
     merged.set('logs.resource', { ...setting, value: isKubernetes(env) ? 'on' : 'off' });
+  }
+  if (env.AWS_LAMBDA_FUNCTION_NAME && isDefault(merged, 'flushEach')) {
+    settle(merged, 'flushEach', true, 'env AWS_LAMBDA_FUNCTION_NAME');
   }
   // The preset is the whole of Django's look, its access line included.
   if (merged.get('logs.format')!.value === 'django' && isDefault(merged, 'accessLog.format')) {
@@ -282,7 +289,8 @@ function answered(given: Options, without: () => Resolution): Options {
   return { ...given, logs: answeredLogs(given.logs, without().config.logs) };
 }
 
-function lay({ code, env, script, app, fromFile }: Sources): Resolution {
+function lay(given: Sources): Resolution {
+  const { code, env, fromFile } = given;
   const fromEnv = readEnvironment(env);
   const complaints = [...fromFile.complaints, ...fromEnv.complaints];
   const { strata } = fromFile;
@@ -290,7 +298,7 @@ function lay({ code, env, script, app, fromFile }: Sources): Resolution {
   const layers = [defaults, ...strata.map(({ layer }) => layer), fromEnv.layer, code];
   const merged = layDown(layers, fromEnv.layer);
   keepLocked(merged, { defaults, strata, complaints });
-  settleService(merged, script, app);
+  settleService(given, merged);
   settleSizes(merged, complaints);
   settleEndpoints(merged, complaints);
   settleLogs(merged);

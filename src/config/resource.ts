@@ -5,6 +5,7 @@ import { basename } from 'node:path';
 import { shared } from '../slot.ts';
 import { VERSION } from '../version.ts';
 import type { AttributeValue, Config } from './config.ts';
+import { lambdaVariables } from './env.ts';
 
 /** Version of the OpenTelemetry SDK inside; kept equal to the installed one by a test. */
 const sdkVersion = '3.1.0';
@@ -42,6 +43,23 @@ function workerAttributes(): Record<string, AttributeValue> {
   return worker === undefined ? {} : { 'worker.id': worker.id };
 }
 
+/** Where the cloud says so in variables; its metadata addresses are asked for nothing. */
+function functionAttributes(): Record<string, AttributeValue> {
+  const lambda = lambdaVariables();
+  if (lambda === undefined) return {};
+  const { name, version, region, memory, logGroup, logStream } = lambda;
+  return {
+    'cloud.provider': 'aws',
+    'cloud.platform': 'aws_lambda',
+    'faas.name': name,
+    ...(region && { 'cloud.region': region }),
+    ...(version && { 'faas.version': version }),
+    ...(logStream && { 'faas.instance': logStream }),
+    ...(memory > 0 && { 'faas.max_memory': memory * 1_048_576 }),
+    ...(logGroup && { 'aws.log.group.names': [logGroup] }),
+  };
+}
+
 const telemetryAttributes: Readonly<Record<string, AttributeValue>> = {
   'telemetry.sdk.name': 'opentelemetry',
   'telemetry.sdk.language': 'nodejs',
@@ -59,6 +77,7 @@ export function resourceAttributes(config: Config): Record<string, AttributeValu
   return {
     ...processAttributes(),
     ...workerAttributes(),
+    ...functionAttributes(),
     ...config.resource,
     ...serviceAttributes(config),
     ...telemetryAttributes,

@@ -94,6 +94,7 @@ const target: SchemaOf<SettableTarget> = {
 const tree: SchemaOf<Settings> = {
   disabled: flag,
   debug: toggle,
+  flushEach: flag,
   reloadSignal: oneOf<ReloadSignal>(['SIGHUP', 'SIGUSR2'], {
     aliases: { sighup: 'SIGHUP', hup: 'SIGHUP', sigusr2: 'SIGUSR2', usr2: 'SIGUSR2' },
   }),

@@ -52,6 +52,7 @@ const sonde: readonly Variable[] = [
   row('SONDE_SPOOL_MAX_BYTES', 'spool.maxBytes'),
   row('SONDE_MEMORY_MAX_BYTES', 'memory.maxBytes'),
   row('SONDE_PREFER', 'instrumentations.prefer'),
+  row('SONDE_FLUSH_EACH', 'flushEach'),
   row('SONDE_DEBUG', 'debug'),
 ];
 

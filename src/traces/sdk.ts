@@ -30,6 +30,7 @@ import { spanFindings } from './span-findings.ts';
 import { stableNames } from './stable-names.ts';
 import { stamper } from './stamper.ts';
 import { SondeTracerProvider } from './tracer-provider.ts';
+import { openSpans } from './unfinished.ts';
 import { watched } from './watched.ts';
 
 export interface SdkParts {
@@ -46,6 +47,8 @@ export interface RunningSdk {
   addReader(reader: Reader): void;
   shutdown(): Promise<void>;
   forceFlush(): Promise<void>;
+  /** Every open span goes to the processors as it is, marked, and stays open. Only where the process may be frozen. */
+  queueUnfinished(): void;
   /** The last collection of metrics, in this very turn. */
   collectLast(): void;
 }
@@ -142,7 +145,9 @@ export function startSdk(parts: SdkParts): RunningSdk {
     readers: readersOf(parts),
     exemplarFilter: config.metrics.exemplarFilter,
   });
-  const processors = processorsOf(parts, stamper, meters) as SpanProcessor[];
+  const chain = processorsOf(parts, stamper, meters) as SpanProcessor[];
+  const open = config.flushEach && chain.length > 0 ? openSpans() : undefined;
+  const processors = open === undefined ? chain : [open, ...chain];
   watched.readMetrics = readOnDemand(meters);
   const { limits } = config.traces;
   const tracers = new SondeTracerProvider({ resource, sampler, ids: idGenerator, limits, processors });
@@ -157,6 +162,11 @@ export function startSdk(parts: SdkParts): RunningSdk {
     addReader: (reader) => meters.addReader(reader),
     async shutdown() {
       await Promise.all([tracers.shutdown(), meters.shutdown()]);
+    },
+    queueUnfinished() {
+      // Those before the redactor look at spans that have really ended.
+      const after = chain.slice(chain.indexOf(redactor as unknown as SpanProcessor));
+      for (const span of open?.copies() ?? []) for (const processor of after) processor.onEnd(span);
     },
     collectLast: () => meters.collectLast(),
     async forceFlush() {

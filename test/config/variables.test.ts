@@ -128,6 +128,7 @@ const rows: Record<string, Row> = {
   },
   SONDE_OTLP: { path: 'otlp.off', good: ['OFF', true], bad: 'perhaps', absent: false },
   SONDE_PREFER: { path: 'instrumentations.prefer', good: ['OWN', 'own'], bad: 'mine', absent: 'official' },
+  SONDE_FLUSH_EACH: { path: 'flushEach', good: ['true', true], bad: 'sometimes', absent: false },
   SONDE_DEBUG: { path: 'debug', good: ['1', true], bad: 'very', absent: false },
 
   OTEL_SDK_DISABLED: { path: 'disabled', good: ['True', true], bad: 'yes', absent: false },
