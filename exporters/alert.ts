@@ -8,8 +8,7 @@ import type { Format } from '../src/logs/format.ts';
 import type { Destination } from '../src/logs/handler.ts';
 import type { LogRecord } from '../src/logs/record.ts';
 import { redactText } from '../src/processing/redact.ts';
-import type { Alert, Channel } from './alert/channel.ts';
-import { type DispatchTimes, dispatch } from './alert/dispatch.ts';
+import type { Alert } from './alert/alert.ts';
 import { fingerprintOf } from './alert/fingerprint.ts';
 import { grouping } from './alert/grouping.ts';
 import { mailChannel, type SmtpOptions } from './alert/mail.ts';
@@ -20,6 +19,7 @@ import { sightings } from './alert/sightings.ts';
 import { addressesOf, smtpOf } from './alert/smtp-url.ts';
 import { type WebhookOptions, webhookChannel } from './alert/webhook.ts';
 import { atExit } from './at-exit.ts';
+import { type Channel, type DispatchTimes, dispatch } from './dispatch.ts';
 
 /** What `report` gives: it passes redaction once more before it leaves. */
 export interface AlertReport {
@@ -131,7 +131,7 @@ function tellNobody(): void {
 }
 
 /** Every way out that the options name. */
-function channelsOf(options: AlertDestinationOptions): Channel[] {
+function channelsOf(options: AlertDestinationOptions): Channel<Alert>[] {
   try {
     return [...mailChannelsOf(options), ...webhookChannelsOf(options)];
   } catch (error) {
@@ -140,10 +140,10 @@ function channelsOf(options: AlertDestinationOptions): Channel[] {
 }
 
 /** A function or a folder stands in for the mail server. */
-function mailChannelsOf(options: AlertDestinationOptions): Channel[] {
+function mailChannelsOf(options: AlertDestinationOptions): Channel<Alert>[] {
   const { adminEmails = [], email, file, transport, webhook } = options;
   const addresses = addressesOf(adminEmails, options.serverEmail);
-  const channels: Channel[] = [];
+  const channels: Channel<Alert>[] = [];
   if (transport !== undefined) channels.push(ownChannel(transport));
   if (file !== undefined) channels.push(mailFileChannel(file, addresses));
   const isWanted = email !== undefined || (adminEmails.length > 0 && webhook === undefined);
@@ -152,12 +152,12 @@ function mailChannelsOf(options: AlertDestinationOptions): Channel[] {
   return addresses.to.length === 0 ? [] : [mailChannel(server, addresses)];
 }
 
-function webhookChannelsOf({ webhook }: AlertDestinationOptions): Channel[] {
+function webhookChannelsOf({ webhook }: AlertDestinationOptions): Channel<Alert>[] {
   if (webhook === undefined) return [];
   return [webhookChannel(typeof webhook === 'string' ? { url: webhook } : webhook)];
 }
 
-function ownChannel(transport: NonNullable<AlertDestinationOptions['transport']>): Channel {
+function ownChannel(transport: NonNullable<AlertDestinationOptions['transport']>): Channel<Alert> {
   return {
     name: "the app's transport",
     send(alert) {
@@ -177,7 +177,7 @@ interface Alerts {
 
 const fifteenMinutes = 900_000;
 
-function startAlerts(settings: AlertDestinationOptions, channels: readonly Channel[]): Alerts {
+function startAlerts(settings: AlertDestinationOptions, channels: readonly Channel<Alert>[]): Alerts {
   const options = reportOptions(settings);
   const groups = grouping(settings.windowMillis ?? fifteenMinutes);
   const isRepeated = sightings();

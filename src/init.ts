@@ -32,6 +32,7 @@ import {
   installLogs,
   printersOf,
   tellLeftOut,
+  trackErrors,
   uninstallLogs,
 } from './logs/installation.ts';
 import { lineStream } from './logs/line-stream.ts';
@@ -122,6 +123,24 @@ export function dictConfig(dict: DictConfig, registry: Registry = {}): void {
   if (state.sonde === undefined) flushAtNaturalEnd();
 }
 
+/** Error events beside what OTLP sends (A60). A wrong DSN is said, and stops nothing. */
+function followErrors({ errors, service, resource, disabled }: Config): void {
+  const { dsn } = errors;
+  if (dsn === undefined || disabled) return;
+  const { sentryDestination } = load<typeof import('../exporters/sentry.ts')>('sentry');
+  const environment = resource['deployment.environment.name'];
+  try {
+    trackErrors(
+      sentryDestination({
+        ...{ ...errors, dsn, release: service.version },
+        environment: environment === undefined ? undefined : String(environment),
+      }),
+    );
+  } catch (error) {
+    diagnostics.warn('SONDE_ERR_OPTION', (error as Error).message);
+  }
+}
+
 function start({ sdk = {}, ...options }: InitOptions): Sonde {
   const env = environment();
   const { config, problems, file } = resolveConfig(options, env);
@@ -129,10 +148,15 @@ function start({ sdk = {}, ...options }: InitOptions): Sonde {
   useBreadcrumbs(config.logs.breadcrumbs);
   announceResource(() => redactAttributes(resourceAttributes(config)));
   installLogs(config, makers);
+  followErrors(config);
   becomeReady();
   if (config.health.at === 'app') load<typeof import('./health/probes.ts')>('health').answerOnAppServers();
   const sonde = config.disabled || !isSupportedNode() ? loggerOnly('off') : tryBegin(config, sdk);
   openAdmin(config, sonde);
+  if (options.profilesSampleRate) {
+    const message = 'profilesSampleRate has no effect: starting a CPU profile stops the process for 20 ms.';
+    diagnostics.warn('SONDE_ERR_OPTION', message);
+  }
   if (!config.privacy.redact)
     diagnostics.warn('SONDE_ERR_REDACT_OFF', 'Redaction is off: secrets leave the process as they are.');
   for (const { level, code, message } of problems) {

@@ -15,6 +15,8 @@ const parts = {
   otlp: '../exporters/otlp/otlp.ts',
   file: '../exporters/file.ts',
   alert: '../exporters/alert.ts',
+  sentry: '../exporters/sentry.ts',
+  envelopePostman: '../exporters/sentry/envelope-postman.ts',
   grpc: '../exporters/otlp/grpc.ts',
   spool: './delivery/keeper.ts',
   lastPost: '../exporters/otlp/last-post.ts',

@@ -1,13 +1,14 @@
 /** Alerts as files, one a mail: what Django's file-based backend is for. Written at once, in a crash, too. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Alert, Channel } from './channel.ts';
+import type { Channel } from '../dispatch.ts';
+import type { Alert } from './alert.ts';
 import type { MailAddresses } from './mail.ts';
 
 let written = 0;
 
 /** `folder` is made with the first alert. Readable for the process's own user only. */
-export function mailFileChannel(folder: string, addresses: MailAddresses): Channel {
+export function mailFileChannel(folder: string, addresses: MailAddresses): Channel<Alert> {
   const absolute = path.resolve(folder);
   return {
     name: `files in ${absolute}`,

@@ -4,7 +4,8 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { SondeError } from '../../src/errors.ts';
 import { loadOfApp } from '../../src/load.ts';
-import { type Alert, type Channel, RefusedError } from './channel.ts';
+import { type Channel, RefusedError } from '../dispatch.ts';
+import type { Alert } from './alert.ts';
 
 /** Where the mail server is, and how it is spoken to. */
 export interface SmtpOptions {
@@ -38,7 +39,7 @@ const connectMillis = 2000;
 /** Beyond every attempt: an attempt is ended by its signal. */
 const silenceMillis = 30_000;
 
-export function mailChannel(smtp: SmtpOptions, { to, from }: MailAddresses): Channel {
+export function mailChannel(smtp: SmtpOptions, { to, from }: MailAddresses): Channel<Alert> {
   const { secure = false, host = 'localhost', port = secure ? 465 : 25 } = smtp;
   let transport: ReturnType<Nodemailer['createTransport']> | undefined;
   let current: AbortSignal = AbortSignal.abort();

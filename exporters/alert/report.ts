@@ -5,7 +5,7 @@ import { mergedFields, plainText, visible } from '../../src/logs/pretty-format.t
 import type { LogRecord } from '../../src/logs/record.ts';
 import { isoTime } from '../../src/logs/time.ts';
 import { redactText } from '../../src/processing/redact.ts';
-import type { Alert, AlertFacts } from './channel.ts';
+import type { Alert, AlertFacts } from './alert.ts';
 import type { HeldGroup } from './grouping.ts';
 import { requestNames, requestOf } from './request.ts';
 

@@ -4,7 +4,7 @@ import { correlationOf, unitOf } from '../../src/context/correlation.ts';
 import type { LogRecord } from '../../src/logs/record.ts';
 import { redactAttributes, redactText } from '../../src/processing/redact.ts';
 import { redactUrl } from '../../src/processing/url.ts';
-import type { AlertFacts } from './channel.ts';
+import type { AlertFacts } from './alert.ts';
 
 type Request = NonNullable<AlertFacts['request']>;
 type Fields = Readonly<Record<string, unknown>>;

@@ -1,7 +1,7 @@
 /** Alerts as messages of a chat, or as JSON for a receiver of one's own. */
-import http from 'node:http';
-import https from 'node:https';
-import { type Alert, type Channel, RefusedError } from './channel.ts';
+import type { Channel } from '../dispatch.ts';
+import { post } from '../post.ts';
+import type { Alert } from './alert.ts';
 
 export type WebhookKind = 'slack' | 'teams' | 'generic';
 
@@ -15,18 +15,18 @@ export interface WebhookOptions {
 
 /** The text of a chat's message; what is longer belongs behind the link. */
 const longestText = 3_000;
-const largestAnswer = 16_384;
-const again = new Set([408, 425, 429]);
 
 /** Throws for a URL that cannot be used. */
-export function webhookChannel({ url: given, kind, headers }: WebhookOptions): Channel {
+export function webhookChannel({ url: given, kind, headers }: WebhookOptions): Channel<Alert> {
   const url = URL.parse(given);
   if (url === null || !/^https?:$/.test(url.protocol)) throw new Error('the webhook is not an http(s) URL');
   const shape = bodies[kind ?? kindOf(url.hostname)];
-  const module = url.protocol === 'https:' ? https : http;
   return {
     name: `webhook at ${url.host}`,
-    send: (alert, signal) => post(module, url, headers, JSON.stringify(shape(alert)), signal),
+    async send(alert, signal) {
+      const body = JSON.stringify(shape(alert));
+      await post(url, { headers: { ...headers, 'content-type': 'application/json' }, body, signal });
+    },
   };
 }
 
@@ -77,43 +77,4 @@ function forSlack(text: string): string {
 
 function cut(text: string): string {
   return (text.length > longestText ? `${text.slice(0, longestText)}…` : text).toWellFormed();
-}
-
-/** No redirect is followed: the receiver that was named gets it, or nobody. */
-function post(
-  module: typeof http | typeof https,
-  url: URL,
-  headers: WebhookOptions['headers'],
-  body: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const length = Buffer.byteLength(body);
-  return new Promise((resolve, reject) => {
-    const request = module.request(url, {
-      method: 'POST',
-      signal,
-      agent: false,
-      headers: { ...headers, 'content-type': 'application/json', 'content-length': length },
-    });
-    request.once('socket', (socket) => socket.unref());
-    request.on('error', reject);
-    request.once('response', (response) => {
-      drain(request, response);
-      const { statusCode = 0 } = response;
-      if (statusCode >= 200 && statusCode < 300) return resolve();
-      const isLater = statusCode >= 500 || again.has(statusCode);
-      reject(new (isLater ? Error : RefusedError)(`it answered ${statusCode}`));
-    });
-    request.end(body);
-  });
-}
-
-/** The status has said all; an answer that does not end is cut. */
-function drain(request: http.ClientRequest, response: http.IncomingMessage): void {
-  let size = 0;
-  response.on('error', () => undefined);
-  response.on('data', (chunk: Buffer) => {
-    size += chunk.length;
-    if (size > largestAnswer) request.destroy();
-  });
 }

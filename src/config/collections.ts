@@ -228,6 +228,16 @@ export const patterns: Kind<readonly RegExp[]> = {
   },
 };
 
+/** Texts, and in code patterns, too. */
+export const textsAndPatterns: Kind<readonly (string | RegExp)[]> = {
+  takes: 'a list of texts and regular expressions',
+  read(given) {
+    const isFit = (item: unknown): boolean => typeof item === 'string' || item instanceof RegExp;
+    return Array.isArray(given) && given.every(isFit) ? [...given] : undefined;
+  },
+  parse: (text) => ({ value: text.split(',').map((item) => item.trim()) }),
+};
+
 /** Functions by name; only code has them. */
 export const masks: Kind<Readonly<Record<string, Mask>>> = {
   takes: 'functions by name, such as { cardNumber: mask.last4 }',

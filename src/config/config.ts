@@ -1,4 +1,6 @@
 /** The one typed configuration: its shape, what a user may say of it, and its defaults as one literal. */
+
+import type { ErrorEvent } from '../logs/error-event.ts';
 import type {
   FilterOptions,
   FormatterOptions,
@@ -10,6 +12,7 @@ import type { EventProcessor } from '../logs/processors.ts';
 import type { LogRecord } from '../logs/record.ts';
 import type { Mask } from '../processing/masks.ts';
 import type { PersonalKind } from '../processing/secret-values.ts';
+import type { SentryWords } from './sentry-words.ts';
 
 /** How one OTLP signal is sent. Every value is final: nothing below reads the environment again. */
 export interface OtlpTarget {
@@ -312,6 +315,25 @@ export interface Config {
     /** Where a trace is shown: `https://traces.example.com/trace/{trace_id}`. */
     readonly link?: string;
   };
+  readonly errors: {
+    /**
+     * Sends each record of ERROR and above as an error event to Sentry, or a server that speaks its protocol, beside
+     * what OTLP sends (`SENTRY_DSN`, A60): `https://KEY@HOST/PROJECT`.
+     */
+    readonly dsn?: string;
+    /** Whether an error event has the address of the client and the headers of the request. Off by default. */
+    readonly sendDefaultPii: boolean;
+    /**
+     * Changes an error event before it is sent, or gives `null` to leave it out. What it gives passes redaction; one that
+     * throws leaves the event as it was.
+     */
+    readonly beforeSend?: (
+      event: ErrorEvent,
+      hint: { readonly originalException: unknown },
+    ) => ErrorEvent | null;
+    /** Texts that occur in `Type: message`, or patterns that match it: such errors are no error events. */
+    readonly ignoreErrors: readonly (string | RegExp)[];
+  };
   readonly privacy: {
     /** Whether secrets are taken out of everything that leaves the process. On by default. */
     readonly redact: boolean;
@@ -363,20 +385,21 @@ export type OtlpOptions = Partially<Omit<OtlpTarget, 'named'>>;
 export type LogsOptions = Partially<Omit<Config['logs'], keyof LogsModel | 'off'>> & LogsModel;
 
 /** What `init`, `defineConfig` and a configuration file take: any part of the configuration, to any depth. */
-export type Options = Partially<Omit<Config, 'surroundings' | 'otlp' | 'logs'>> & {
-  /**
-   * `false`: nothing is done with log records, but ids still go where other libraries write theirs. A function gets
-   * what would hold without it and gives all that holds instead (A12).
-   */
-  readonly logs?: LogsOptions | false | ((defaults: LogsOptions) => LogsOptions | false);
-  readonly otlp?: OtlpOptions & {
-    /** Sends nothing by OTLP (`SONDE_OTLP=off`). */
-    readonly off?: boolean;
-    readonly traces?: OtlpOptions;
-    readonly metrics?: OtlpOptions;
-    readonly logs?: OtlpOptions;
+export type Options = Partially<Omit<Config, 'surroundings' | 'otlp' | 'logs'>> &
+  SentryWords & {
+    /**
+     * `false`: nothing is done with log records, but ids still go where other libraries write theirs. A function gets
+     * what would hold without it and gives all that holds instead (A12).
+     */
+    readonly logs?: LogsOptions | false | ((defaults: LogsOptions) => LogsOptions | false);
+    readonly otlp?: OtlpOptions & {
+      /** Sends nothing by OTLP (`SONDE_OTLP=off`). */
+      readonly off?: boolean;
+      readonly traces?: OtlpOptions;
+      readonly metrics?: OtlpOptions;
+      readonly logs?: OtlpOptions;
+    };
   };
-};
 
 const batch: BatchConfig = {
   scheduleDelayMillis: 5_000,
@@ -482,6 +505,7 @@ export const defaults: Config = {
   messaging: { relation: 'parent', depth: false },
   accessLog: { mode: 'on', level: 'info', format: 'semconv', ignore: [] },
   alerts: { adminEmails: [], internalIps: [], includeHtml: false },
+  errors: { sendDefaultPii: false, ignoreErrors: [] },
   privacy: { redact: true, redactKeys: [], allowKeys: [], personal: [], patterns: [], masks: {} },
   instrumentations: { disabled: [], prefer: 'official', options: {} },
   otlp: { off: false, traces: otlp, metrics: otlp, logs: otlp },

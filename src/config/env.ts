@@ -7,7 +7,7 @@ export type Env = Readonly<Record<string, string | undefined>>;
 
 /** What Sonde reads. In a cluster each service adds seven variables to each process: thousands, read by nobody here. */
 const ours =
-  /^(?:(?:OTEL|SONDE)_.*|(?:DJANGO_)?LOG_LEVEL|NODE_ENV|VITEST|JEST_WORKER_ID|NODE_TEST_CONTEXT|KUBERNETES_SERVICE_HOST|NO_COLOR|FORCE_COLOR|TERM|ENVIRONMENT|SENTRY_(?:ENVIRONMENT|RELEASE)|pm_exec_path|AWS_LAMBDA_FUNCTION_NAME|LAMBDA_TASK_ROOT|_HANDLER)$/is;
+  /^(?:(?:OTEL|SONDE)_.*|(?:DJANGO_)?LOG_LEVEL|NODE_ENV|VITEST|JEST_WORKER_ID|NODE_TEST_CONTEXT|KUBERNETES_SERVICE_HOST|NO_COLOR|FORCE_COLOR|TERM|ENVIRONMENT|SENTRY_(?:DSN|ENVIRONMENT|RELEASE)|pm_exec_path|AWS_LAMBDA_FUNCTION_NAME|LAMBDA_TASK_ROOT|_HANDLER)$/is;
 
 /**
  * A copy of what concerns Sonde in the process's environment as it is now; names are upper case on Windows, where case

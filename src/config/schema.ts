@@ -14,6 +14,7 @@ import {
   patterns,
   personal,
   someOf,
+  textsAndPatterns,
 } from './collections.ts';
 import {
   type BatchConfig,
@@ -228,6 +229,12 @@ const tree: SchemaOf<Settings> = {
     report: callback as never,
     includeHtml: toggle,
     link: text,
+  },
+  errors: {
+    dsn: { ...text, secret: 'whole' },
+    sendDefaultPii: toggle,
+    beforeSend: callback as never,
+    ignoreErrors: textsAndPatterns,
   },
   privacy: { redact: toggle, redactKeys: names, allowKeys: names, personal, patterns, masks },
   instrumentations: {

@@ -4,6 +4,7 @@ import type { Kind } from './kinds.ts';
 import { type Layer, liftService, put } from './layer.ts';
 import { advice } from './nearest.ts';
 import { isKind, type SchemaNode, schema } from './schema.ts';
+import { inOwnWords } from './sentry-words.ts';
 import { shown } from './shown.ts';
 
 /** Told about each setting that cannot be used. May throw to stop there. Without a `path` the message ends by itself. */
@@ -44,9 +45,11 @@ function readNode(node: SchemaNode, given: unknown, prefix: string, reading: Rea
   }
 }
 
-/** `logs: false` is short for what has no other name among the options. */
+/** `logs: false` is short for what has no other name among the options; others have a second name. */
 function spelt(given: unknown): unknown {
-  return isPlain(given) && given.logs === false ? { ...given, logs: { off: true } } : given;
+  if (!isPlain(given)) return given;
+  const own = inOwnWords(given);
+  return own.logs === false ? { ...own, logs: { off: true } } : own;
 }
 
 /** The layer of an object in the form of `Options`. */

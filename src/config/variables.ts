@@ -133,6 +133,7 @@ export const fallbacks: readonly Variable[] = [
   { name: 'LOG_LEVEL', paths: ['logs.level'], isForeign: true },
   { name: 'ENVIRONMENT', paths: ['resource'], kind: attributeNamed('deployment.environment.name') },
   { name: 'SENTRY_ENVIRONMENT', paths: ['resource'], kind: attributeNamed('deployment.environment.name') },
+  { name: 'SENTRY_DSN', paths: ['errors.dsn'] },
   { name: 'SENTRY_RELEASE', paths: ['resource'], kind: attributeNamed('service.version') },
 ];
 

@@ -15,9 +15,9 @@ import { lineFormat } from './format.ts';
 import type { Destination } from './handler.ts';
 import { severity, spellForFormat } from './levels.ts';
 import { lineStream } from './line-stream.ts';
-import { closeDestinations, keepPrintersOpen } from './open-destinations.ts';
+import { closeDestinations, keepPrintersOpen, keepWatchersOpen } from './open-destinations.ts';
 import { formatOptions } from './own-format.ts';
-import { type Processor, setPrinters, setProcessors } from './pipeline.ts';
+import { addWatcher, type Processor, setPrinters, setProcessors } from './pipeline.ts';
 import { type RateLimit, rateLimit } from './rate-limit.ts';
 import type { Sink } from './record.ts';
 import { parseLevels, setLevel, setLevels } from './tree.ts';
@@ -31,11 +31,13 @@ interface Installed {
   voiceLevel: string | undefined;
   limit: RateLimit | undefined;
   unwatch(): void;
+  untrack(): void;
 }
 
 const installed = shared<Installed>('logs.installed', () => ({
   ...{ config: defaults, isDictated: false, voiceLevel: undefined, limit: undefined },
   unwatch: () => undefined,
+  untrack: () => undefined,
 }));
 
 /** The configuration in force; the defaults before `init`. */
@@ -75,9 +77,16 @@ export function tellLeftOut(): void {
   installed.limit?.tell();
 }
 
+/** From now on errors are events, too, as long as logs are kept at all. */
+export function trackErrors(destination: Destination): void {
+  keepWatchersOpen([destination]);
+  installed.untrack = addWatcher(errorsOnly(toSink(destination)));
+}
+
 /** What is left is a logger on the console. */
 export function uninstallLogs(makers: DestinationMakers): void {
   installed.unwatch();
+  installed.untrack();
   closeDestinations();
   startSinks(consoleOf(makers), []);
 }

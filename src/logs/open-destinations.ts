@@ -8,9 +8,11 @@ interface Open {
   destinations: readonly Destination[];
   /** Of the printers of `init`: the log file. */
   printers: readonly Destination[];
+  /** What sees every record whatever way it goes: error tracking. */
+  watchers: readonly Destination[];
 }
 
-const open = shared<Open>('logs.open', () => ({ destinations: [], printers: [] }));
+const open = shared<Open>('logs.open', () => ({ destinations: [], printers: [], watchers: [] }));
 
 /** Puts these in place of those before, which are closed. */
 export function keepOpen(destinations: readonly Destination[]): void {
@@ -23,6 +25,13 @@ export function keepOpen(destinations: readonly Destination[]): void {
 export function keepPrintersOpen(printers: readonly Destination[]): void {
   const before = open.printers;
   open.printers = [...printers];
+  closeAll(before);
+}
+
+/** The same for what watches. */
+export function keepWatchersOpen(watchers: readonly Destination[]): void {
+  const before = open.watchers;
+  open.watchers = [...watchers];
   closeAll(before);
 }
 
@@ -43,11 +52,12 @@ export function closeDestinations(): void {
   keepHandlers(({ destination }) => destination.close === undefined || !before.includes(destination));
   open.destinations = [];
   open.printers = [];
+  open.watchers = [];
   closeAll(before);
 }
 
 function all(): readonly Destination[] {
-  return [...open.destinations, ...open.printers];
+  return [...open.destinations, ...open.printers, ...open.watchers];
 }
 
 function closeAll(destinations: readonly Destination[]): void {

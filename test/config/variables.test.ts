@@ -23,6 +23,11 @@ const rows: Record<string, Row> = {
   LOG_LEVEL: { path: 'logs.level', good: ['debug', 'debug'], bad: 'loud', absent: 'info' },
   ENVIRONMENT: { path: 'resource', good: ['staging', environmentNamed('staging')], absent: {} },
   SENTRY_ENVIRONMENT: { path: 'resource', good: ['qa', environmentNamed('qa')], absent: {} },
+  SENTRY_DSN: {
+    path: 'errors.dsn',
+    good: ['https://k@example.com/1', 'https://k@example.com/1'],
+    absent: undefined,
+  },
   SENTRY_RELEASE: { path: 'service.version', good: ['shop@1.2.3', 'shop@1.2.3'], absent: mochaVersion },
   SONDE_LOG_LEVEL: {
     path: 'logs.level',

@@ -1,4 +1,4 @@
-/** SOCKET: one way out for alerts: mail, webhook, file, or a function of the app's own. */
+/** One alert: what goes out by mail, webhook, file, or a function of the app's own. */
 
 /** What is known of an alert, as data: for receivers that are no people. Nothing in it is secret. */
 export interface AlertFacts {
@@ -36,17 +36,3 @@ export interface Alert {
   readonly html?: string;
   readonly facts: AlertFacts;
 }
-
-export interface Channel {
-  /** For Sonde's own words, without secrets: `mail by smtp.example.com:587`. */
-  readonly name: string;
-  /**
-   * One attempt. Resolves when the receiver has taken it; rejects when it has not, with a `RefusedError` where another
-   * attempt would fare no better. Gives everything back when `signal` aborts, and holds the process by nothing that
-   * outlives that. A channel that needs no time returns nothing, or throws: it is served at `exit`, too.
-   */
-  send(alert: Alert, signal: AbortSignal): Promise<void> | undefined;
-}
-
-/** The receiver has understood, and will never take it. */
-export class RefusedError extends Error {}

@@ -1,11 +1,10 @@
-/** Alerts on their way to one channel: one at a time, tried three times, never more than 200 waiting. */
-import { rootContext, runIn } from '../../src/context/context.ts';
-import { suppressed } from '../../src/context/suppression.ts';
-import { pause } from '../../src/delivery/wait.ts';
-import { diagnostics } from '../../src/diagnostics.ts';
-import { SondeError } from '../../src/errors.ts';
-import { redactText } from '../../src/processing/redact.ts';
-import { type Alert, type Channel, RefusedError } from './channel.ts';
+/** Messages for people on their way to one receiver: one at a time, tried three times, never more than 200 waiting. */
+import { rootContext, runIn } from '../src/context/context.ts';
+import { suppressed } from '../src/context/suppression.ts';
+import { pause } from '../src/delivery/wait.ts';
+import { diagnostics } from '../src/diagnostics.ts';
+import { SondeError } from '../src/errors.ts';
+import { redactText } from '../src/processing/redact.ts';
 
 /** Times in milliseconds. */
 export interface DispatchTimes {
@@ -15,12 +14,29 @@ export interface DispatchTimes {
   readonly pauseMillis: number;
 }
 
-export interface Dispatch {
-  push(alert: Alert): void;
+/** SOCKET: one way out. */
+export interface Channel<Message> {
+  /** For Sonde's own words, without secrets: `mail by smtp.example.com:587`. */
+  readonly name: string;
+  /**
+   * One attempt. Resolves when the receiver has taken it; rejects when it has not, with a `RefusedError` where another
+   * attempt would fare no better. Gives everything back when `signal` aborts, and holds the process by nothing that
+   * outlives that. A channel that needs no time returns nothing, or throws: it is served at `exit`, too.
+   */
+  send(message: Message, signal: AbortSignal): Promise<void> | undefined;
+}
+
+/** The receiver has understood, and will never take it. */
+export class RefusedError extends Error {}
+
+export interface Dispatch<Message> {
+  push(message: Message): void;
   /** Resolves when nothing waits any more; pauses between attempts are left out meanwhile. Never rejects. */
   flush(): Promise<void>;
   /** Cuts what is under way; all that waits is counted as lost. */
   abandon(): void;
+  /** Takes everything that waits, what is under way included: somebody else sends it. */
+  recall(): Message[];
 }
 
 const dispatchTimes: DispatchTimes = { attemptMillis: 10_000, pauseMillis: 5_000 };
@@ -30,15 +46,21 @@ const mostWaiting = 200;
 const quietMillis = 60_000;
 const unobserved = suppressed(rootContext);
 
-export function dispatch(channel: Channel, given: Partial<DispatchTimes> = {}): Dispatch {
+/** @param noun what is sent, for counters and Sonde's own words */
+export function dispatch<Message>(
+  channel: Channel<Message>,
+  given: Partial<DispatchTimes> = {},
+  noun = 'alerts',
+): Dispatch<Message> {
   const times = { ...dispatchTimes, ...given };
-  const queue: Alert[] = [];
+  const queue: Message[] = [];
+  const counter = counterOf(noun);
   let cutting = new AbortController();
   let haste = new AbortController();
   let flushes = 0;
   let isBusy = false;
   let working: Promise<void> | undefined;
-  const trouble = channelTrouble(channel);
+  const trouble = channelTrouble(channel, noun);
 
   /** A channel that alerts while it is being served finds it busy. */
   function next(): void {
@@ -62,19 +84,23 @@ export function dispatch(channel: Channel, given: Partial<DispatchTimes> = {}): 
   }
 
   /** Nothing where the channel needed no time. */
-  function deliver(alert: Alert, cut: AbortSignal): Promise<void> | undefined {
-    const first = attemptOf(channel, alert, times.attemptMillis, cut);
-    if (first instanceof Promise) return persist(alert, cut, first);
+  function deliver(message: Message, cut: AbortSignal): Promise<void> | undefined {
+    const first = attemptOf(channel, message, times.attemptMillis, cut);
+    if (first instanceof Promise) return persist(message, cut, first);
     settle(first);
     return undefined;
   }
 
-  async function persist(alert: Alert, cut: AbortSignal, first: Promise<Error | undefined>): Promise<void> {
+  async function persist(
+    message: Message,
+    cut: AbortSignal,
+    first: Promise<Error | undefined>,
+  ): Promise<void> {
     let error = await first;
     for (let attempt = 1; !cut.aborted && isWorthAnother(error, attempt); attempt++) {
       trouble.heard(error!);
       if (flushes === 0) await pause(times.pauseMillis * attempt, haste.signal);
-      error = await attemptOf(channel, alert, times.attemptMillis, cut);
+      error = await attemptOf(channel, message, times.attemptMillis, cut);
     }
     if (!cut.aborted) settle(error);
   }
@@ -84,7 +110,7 @@ export function dispatch(channel: Channel, given: Partial<DispatchTimes> = {}): 
       trouble.over();
     } else {
       trouble.heard(error);
-      diagnostics.count('dropped.alerts.failed');
+      diagnostics.count(`dropped.${counter}.failed`);
     }
   }
 
@@ -93,13 +119,13 @@ export function dispatch(channel: Channel, given: Partial<DispatchTimes> = {}): 
   }
 
   return {
-    push(alert) {
+    push(message) {
       if (queue.length >= mostWaiting) {
-        diagnostics.count('dropped.alerts.queue_full');
+        diagnostics.count(`dropped.${counter}.queue_full`);
         return;
       }
-      diagnostics.count('emitted.alerts');
-      queue.push(alert);
+      diagnostics.count(`emitted.${counter}`);
+      queue.push(message);
       runIn(unobserved, next);
     },
     async flush() {
@@ -110,15 +136,22 @@ export function dispatch(channel: Channel, given: Partial<DispatchTimes> = {}): 
     },
     abandon() {
       if (queue.length === 0) return;
-      diagnostics.count('dropped.alerts.unanswered', queue.length);
+      diagnostics.count(`dropped.${counter}.unanswered`, queue.length);
       diagnostics.warn(
         'SONDE_ERR_ALERT',
-        `${queue.length} alerts as ${channel.name} were not out at the end.`,
+        `${queue.length} ${noun} as ${channel.name} were not out at the end.`,
       );
       // The first one is under way, and leaves by itself.
       queue.length = 1;
       cutting.abort();
       cutting = new AbortController();
+    },
+    recall() {
+      const waiting = [...queue];
+      queue.length = Math.min(queue.length, 1);
+      cutting.abort();
+      cutting = new AbortController();
+      return waiting;
     },
   };
 }
@@ -129,15 +162,15 @@ function isWorthAnother(error: Error | undefined, attempts: number): boolean {
 }
 
 /** What went wrong, if anything; never rejects, and never lasts longer than `millis`. */
-function attemptOf(
-  channel: Channel,
-  alert: Alert,
+function attemptOf<Message>(
+  channel: Channel<Message>,
+  message: Message,
   millis: number,
   ending: AbortSignal,
 ): Promise<Error | undefined> | Error | undefined {
   const attempt = new AbortController();
   try {
-    const sent = channel.send(alert, attempt.signal);
+    const sent = channel.send(message, attempt.signal);
     return sent && limited(sent, attempt, millis, ending);
   } catch (error) {
     return errorOf(error);
@@ -175,23 +208,32 @@ function errorOf(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
+/** `error events` are counted as `error_events`. */
+function counterOf(noun: string): string {
+  return noun.replaceAll(' ', '_');
+}
+
 /** Says that a channel fails, once a minute at most, and when it is well again. */
-function channelTrouble({ name }: Channel): { heard(error: Error): void; over(): void } {
+function channelTrouble(
+  { name }: { readonly name: string },
+  noun: string,
+): { heard(error: Error): void; over(): void } {
+  const things = `${noun[0]!.toUpperCase()}${noun.slice(1)}`;
   let quietUntil = 0;
   let isBroken = false;
   return {
     heard(error) {
-      diagnostics.count('alerts.failed_attempts');
+      diagnostics.count(`${counterOf(noun)}.failed_attempts`);
       isBroken = true;
       const now = performance.now();
       if (now < quietUntil) return;
       quietUntil = now + quietMillis;
       const code = error instanceof SondeError ? error.code : 'SONDE_ERR_ALERT';
-      diagnostics.warn(code, `Alerts cannot be sent as ${name}: ${reasonOf(error)}.`);
+      diagnostics.warn(code, `${things} cannot be sent as ${name}: ${reasonOf(error)}.`);
     },
     over() {
-      diagnostics.count('delivered.alerts');
-      if (isBroken) diagnostics.info(`Alerts are sent as ${name} again.`);
+      diagnostics.count(`delivered.${counterOf(noun)}`);
+      if (isBroken) diagnostics.info(`${things} are sent as ${name} again.`);
       isBroken = false;
     },
   };
