@@ -158,6 +158,18 @@ async function bundleApi(): Promise<string[]> {
   return modulesOf(written.output);
 }
 
+/** What bundlers take for the conditions `browser`, `edge-light` and `workerd`: small, and nothing of Node.js in it. */
+async function bundleBrowser(): Promise<string[]> {
+  const build = await rolldown({
+    input: join(root, 'src/browser/index.ts'),
+    platform: 'browser',
+    transform: { target: 'es2022' },
+    optimization: { inlineConst: true },
+  });
+  const written = await build.write({ file: join(dist, 'browser.mjs'), format: 'es', minify: true });
+  return modulesOf(written.output);
+}
+
 /** They would be read at each start; who follows a stack trace finds them in the sources that the maps hold. */
 const comments = { legal: true, jsdoc: false, annotation: false };
 
@@ -197,5 +209,5 @@ export async function bundle(): Promise<string[]> {
     minify: false,
   });
   writeFileSync(join(dist, 'package.json'), `${JSON.stringify({ type: 'commonjs' })}\n`);
-  return [...apiModules, ...modulesOf(written.output)];
+  return [...apiModules, ...(await bundleBrowser()), ...modulesOf(written.output)];
 }

@@ -1,0 +1,5 @@
+/** Stands for what only a server has: whatever is called or read of it does nothing and gives itself. */
+export const standIn: any = new Proxy(() => standIn, {
+  // No promise: what waits for it goes on at once.
+  get: (_target, key) => (key === 'then' || typeof key === 'symbol' ? undefined : standIn),
+});
