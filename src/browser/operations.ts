@@ -1,20 +1,23 @@
 /** What only a server has: asked for in code that both sides share, it is there and does nothing. */
 import type { Core } from '../core.ts';
 import type { SondeErrorCode } from '../errors.ts';
-import type { Sonde } from '../sonde.ts';
+import type { Sonde, Status } from '../sonde.ts';
 import { VERSION } from '../version.ts';
 import { standIn } from './stand-in.ts';
 
 const done = async (): Promise<void> => undefined;
+const status: Status = {
+  version: VERSION,
+  mode: 'off',
+  instrumentations: { armed: [], patched: [], missed: [] },
+  volume: standIn,
+  overhead: { cpu: 0 },
+  counters: {},
+};
 const sonde: Sonde = {
   forceFlush: done,
   shutdown: done,
-  status: () => ({
-    version: VERSION,
-    mode: 'off',
-    instrumentations: { armed: [], patched: [], missed: [] },
-    counters: {},
-  }),
+  status: () => status,
   [Symbol.asyncDispose]: done,
 };
 const hidden = (): string => '[REDACTED]';

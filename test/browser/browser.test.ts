@@ -113,6 +113,7 @@ describe('the browser entry', function () {
         sonde.extract({}, () => 4),
         sonde.keepContext(() => 5)(),
         running.status().mode,
+        [...running.status().volume.loggers].length,
       ];
       sonde.counter('orders').bind({}).add(1);
       sonde.health.check('db', () => true)();
@@ -120,6 +121,6 @@ describe('the browser entry', function () {
       void running.shutdown();
       console.info(...results);
     `);
-    expect(printed).to.deep.equal([['info', 1, 2, 3, 4, 5, 'off']]);
+    expect(printed).to.deep.equal([['info', 1, 2, 3, 4, 5, 'off', 0]]);
   });
 });
