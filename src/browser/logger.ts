@@ -60,7 +60,7 @@ function loggerOf(name: string, bound: Fields): Logger {
     log: (level: Level, ...args: readonly unknown[]) => log(numberOf(level) ?? INFO, ...args),
     exception: (error: unknown, ...args: readonly unknown[]) =>
       log(error instanceof Error ? ERROR : WARN, error, ...args),
-    event: (event: string, fields: Fields) => log(INFO, event, fields),
+    event: log.bind(0, INFO),
     with: child,
     child,
     bind: child,
