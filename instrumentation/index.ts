@@ -16,6 +16,7 @@ import { debug } from './debug.ts';
 import { debuglog } from './debuglog.ts';
 import { fetchClient } from './fetch.ts';
 import { type Armed, arm } from './hook.ts';
+import { host } from './host.ts';
 import { httpClient } from './http-client.ts';
 import { httpServer } from './http-server.ts';
 import { log4js } from './log4js.ts';
@@ -100,6 +101,7 @@ const selectable: readonly (() => Instrumentation)[] = [
   childProcess,
   workerThreads,
   runtime,
+  host,
 ];
 
 /** A part of its own, read when the app loads the library: many a process speaks no SQL. */

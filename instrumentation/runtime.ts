@@ -1,4 +1,4 @@
-/** Metrics of the Node.js process itself: event loop, garbage collector, heap, by the semantic conventions. */
+/** Metrics of Node.js itself: event loop, what keeps it alive, garbage collector, heap, by the semantic conventions. */
 import type { ELDHistogram } from 'node:perf_hooks';
 import type { HeapSpaceInfo } from 'node:v8';
 import type {
@@ -6,6 +6,7 @@ import type {
   Histogram,
   Meter,
   ObservableGauge,
+  ObservableResult,
   ObservableUpDownCounter,
 } from '@opentelemetry/api';
 import type { Instrumentation } from '../src/instrumentation.ts';
@@ -87,6 +88,37 @@ function watchUtilization(meter: Meter): () => void {
   return () => gauge.removeCallback(observe);
 }
 
+const millisPerSecond = 1_000;
+
+function watchTime(meter: Meter): () => void {
+  const counter = meter.createObservableCounter('nodejs.eventloop.time', {
+    unit: 's',
+    description: 'Cumulative duration of time the event loop has been in each state.',
+  });
+  const observe = (result: ObservableResult) => {
+    const { active, idle } = perfHooks().performance.eventLoopUtilization();
+    result.observe(active / millisPerSecond, { 'nodejs.eventloop.state': 'active' });
+    result.observe(idle / millisPerSecond, { 'nodejs.eventloop.state': 'idle' });
+  };
+  counter.addCallback(observe);
+  return () => counter.removeCallback(observe);
+}
+
+/** What keeps the event loop alive: sockets, servers, timers. */
+function watchResources(meter: Meter): () => void {
+  const gauge = meter.createObservableGauge('v8js.resource.active', {
+    unit: '{resource}',
+    description: 'Active resources that keep the event loop alive.',
+  });
+  const observe = (result: ObservableResult) => {
+    const counts = new Map<string, number>();
+    for (const type of process.getActiveResourcesInfo()) counts.set(type, (counts.get(type) ?? 0) + 1);
+    for (const [type, count] of counts) result.observe(count, { 'v8js.resource.type': type });
+  };
+  gauge.addCallback(observe);
+  return () => gauge.removeCallback(observe);
+}
+
 function watchCollector(meter: Meter): () => void {
   const pauses: Histogram = meter.createHistogram('v8js.gc.duration', {
     unit: 's',
@@ -129,6 +161,8 @@ function watchHeap(meter: Meter): () => void {
   return () => meter.removeBatchObservableCallback(observe, instruments);
 }
 
+const watchers = [watchDelay, watchUtilization, watchTime, watchResources, watchCollector, watchHeap];
+
 /**
  * `runtime`: nothing is patched, nothing holds the process. It begins when the main module has run: a script that
  * is over by then has no event loop to speak of, and no other start waits for the watchers.
@@ -141,7 +175,7 @@ export function runtime(): Instrumentation {
     modules: [],
     enable({ meter }) {
       start = setImmediate(() => {
-        stops = [watchDelay, watchUtilization, watchCollector, watchHeap].map((watch) => watch(meter));
+        stops = watchers.map((watch) => watch(meter));
       }).unref();
     },
     disable() {

@@ -197,6 +197,8 @@ export interface Config {
     readonly temporality: 'cumulative' | 'delta' | 'lowmemory';
     readonly histogramAggregation: 'explicit_bucket_histogram' | 'base2_exponential_bucket_histogram';
     readonly exemplarFilter: 'always_on' | 'always_off' | 'trace_based';
+    /** Whether the machine is measured, too: `system.*`, and `process.*` of this process (`SONDE_HOST_METRICS`). Off. */
+    readonly host: boolean;
     /** Where `/metrics` is served when `exporters` names `prometheus`. */
     readonly prometheus: {
       /** An address that others reach shows the metrics to whoever asks. */
@@ -489,6 +491,7 @@ export const defaults: Config = {
     temporality: 'cumulative',
     histogramAggregation: 'explicit_bucket_histogram',
     exemplarFilter: 'trace_based',
+    host: false,
     prometheus: { host: '127.0.0.1', port: 9_464 },
   },
   http: {

@@ -186,6 +186,7 @@ const tree: SchemaOf<Settings> = {
     temporality: oneOf(['cumulative', 'delta', 'lowmemory']),
     histogramAggregation: oneOf(['explicit_bucket_histogram', 'base2_exponential_bucket_histogram']),
     exemplarFilter: oneOf(['always_on', 'always_off', 'trace_based']),
+    host: toggle,
   },
   http: {
     ignorePaths: paths,

@@ -39,6 +39,7 @@ const sonde: readonly Variable[] = [
   row('SONDE_ADMIN_TOKEN', 'admin.token'),
   row('SONDE_HEALTH', 'health.at'),
   row('SONDE_QUEUE_DEPTH', 'messaging.depth'),
+  row('SONDE_HOST_METRICS', 'metrics.host'),
   row('SONDE_ALLOWED_HOSTS', 'security.allowedHosts'),
   row('SONDE_ACCESS_LOG', 'accessLog.mode'),
   row('SONDE_REDACT', 'privacy.redact'),

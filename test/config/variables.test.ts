@@ -112,6 +112,7 @@ const rows: Record<string, Row> = {
   SONDE_SLOW_QUERY_MS: { path: 'db.slowQueryMillis', good: ['250', 250], bad: 'soon', absent: 500 },
   SONDE_POOL_WAIT_MS: { path: 'db.poolWaitMillis', good: ['250', 250], bad: 'soon', absent: 500 },
   SONDE_QUEUE_DEPTH: { path: 'messaging.depth', good: ['on', true], bad: 'often', absent: false },
+  SONDE_HOST_METRICS: { path: 'metrics.host', good: ['on', true], bad: 'often', absent: false },
   SONDE_RELOAD_SIGNAL: {
     path: 'reloadSignal',
     good: ['sighup', 'SIGHUP'],

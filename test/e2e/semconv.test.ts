@@ -61,6 +61,7 @@ const units: Record<string, string> = {
   'nodejs.eventloop.delay.p50': 's',
   'nodejs.eventloop.delay.p90': 's',
   'nodejs.eventloop.delay.p99': 's',
+  'nodejs.eventloop.time': 's',
   'nodejs.eventloop.utilization': '1',
   'sonde.overhead.cpu': '1',
   'v8js.gc.duration': 's',
@@ -68,9 +69,11 @@ const units: Record<string, string> = {
   'v8js.memory.heap.space.size': 'By',
   'v8js.memory.heap.space.available_size': 'By',
   'v8js.memory.heap.space.physical_size': 'By',
+  'v8js.resource.active': '{resource}',
 };
 
 const kinds: Record<string, string> = {
+  'nodejs.eventloop.time': 'sum',
   'nodejs.eventloop': 'gauge',
   'sonde.overhead.cpu': 'gauge',
   'otel.sdk.exporter.operation.duration': 'histogram',
@@ -78,6 +81,7 @@ const kinds: Record<string, string> = {
   'otel.sdk': 'sum',
   'v8js.memory': 'sum',
   'v8js.gc.duration': 'histogram',
+  'v8js.resource.active': 'gauge',
   'http.server.request.duration': 'histogram',
   'http.client.request.duration': 'histogram',
   'http.server.active_requests': 'sum',
