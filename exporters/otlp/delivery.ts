@@ -401,9 +401,16 @@ function watched<S extends Signal>(
 /** As the opened endpoint has it; an address that cannot be used has none. */
 function originOf({ endpoint, protocol, insecure }: OtlpTarget): string {
   const isBare = protocol === 'grpc' && !endpoint.includes('://');
-  const { protocol: scheme, origin } = URL.parse(
-    isBare ? `${insecure ? 'http' : 'https'}://${endpoint}` : endpoint,
-  ) ?? { protocol: '', origin: '' };
+  const {
+    protocol: scheme,
+    origin,
+    hostname,
+  } = URL.parse(isBare ? `${insecure ? 'http' : 'https'}://${endpoint}` : endpoint) ?? {
+    protocol: '',
+    origin: '',
+    hostname: '',
+  };
+  if (scheme === 'http+unix:') return `unix:${decodeURIComponent(hostname)}`;
   return /^https?:$/.test(scheme) ? origin : 'nowhere';
 }
 

@@ -53,6 +53,11 @@ function unreachable({ target, endpoint, reply }: Case): Finding {
   switch (reply.code) {
     case 'ECONNREFUSED':
       return `nobody listens at ${origin} (ECONNREFUSED): start a collector there, ${correct}`;
+    case 'ENOENT':
+      return `there is no socket ${origin} (ENOENT): start a collector there, ${correct}`;
+    case 'EACCES':
+    case 'EPERM':
+      return `this user may not write to ${origin} (${reply.code}): change the rights of the socket`;
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return `the name ${url.hostname} is not known (${reply.code}): check the spelling and the DNS`;

@@ -12,8 +12,10 @@ export interface TlsFiles {
 
 export interface Endpoint {
   readonly url: URL;
-  /** Scheme, host, port: without user, path and query. */
+  /** Scheme, host, port: without user, path and query. Of a Unix socket `unix:` and its path. */
   readonly origin: string;
+  /** Path of a Unix socket; `url` then says only what is asked for. */
+  readonly socketPath?: string;
   readonly tls: TlsFiles;
   /** Basic credentials from the URL's user part. */
   readonly authorization?: string;
@@ -32,7 +34,10 @@ export function openEndpoint(target: OtlpTarget): Endpoint | string {
   const authorization = username || password ? `Basic ${Buffer.from(user).toString('base64')}` : undefined;
   url.username = '';
   url.password = '';
-  return { url, origin: url.origin, tls, authorization };
+  if (url.protocol !== 'http+unix:') return { url, origin: url.origin, tls, authorization };
+  const socketPath = decoded(url.hostname);
+  const inside = new URL(`http://localhost${url.pathname}${url.search}`);
+  return { url: inside, origin: `unix:${socketPath}`, socketPath, tls, authorization };
 }
 
 function parseUrl({ endpoint, protocol, insecure }: OtlpTarget): URL | string {
@@ -45,8 +50,8 @@ function parseUrl({ endpoint, protocol, insecure }: OtlpTarget): URL | string {
     return `the endpoint "${shown}" has no scheme: write http://${host} or https://${host}`;
   }
   if (url === null || url.hostname === '') return `the endpoint "${shown}" is not a URL`;
-  if (url.protocol === 'http:' || url.protocol === 'https:') return url;
-  return `the endpoint "${shown}" has the scheme ${url.protocol}// and only http:// and https:// are spoken`;
+  if (/^(?:https?|http\+unix):$/.test(url.protocol)) return url;
+  return `the endpoint "${shown}" has the scheme ${url.protocol}// and only http://, https:// and unix:// are spoken`;
 }
 
 /** An address as it was written, with neither user part nor query. */

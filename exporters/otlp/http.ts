@@ -34,9 +34,10 @@ function keyOf(origin: string, tls: TlsFiles): string {
   return [origin, tls.ca, tls.key, tls.cert].map((part) => part?.toString() ?? '').join('\n');
 }
 
-function borrowAgent({ url, origin, tls }: Endpoint): { agent: http.Agent; giveBack(): void } {
+function borrowAgent({ url, origin, socketPath, tls }: Endpoint): { agent: http.Agent; giveBack(): void } {
   const key = keyOf(origin, tls);
-  const shared = agents.get(key) ?? { agent: agentFor(url, tls), users: 0 };
+  const agent = () => (socketPath ? new http.Agent({ keepAlive: true }) : agentFor(url, tls));
+  const shared = agents.get(key) ?? { agent: agent(), users: 0 };
   agents.set(key, shared);
   shared.users++;
   return {
@@ -74,6 +75,7 @@ export function httpTransport(
     const options = {
       agent,
       method,
+      socketPath: endpoint.socketPath,
       headers: headersOf(endpoint, target, contentType, body, encoding),
     };
     const module = endpoint.url.protocol === 'https:' ? https : http;

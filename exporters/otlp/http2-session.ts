@@ -61,14 +61,14 @@ export function borrowSession(endpoint: Endpoint): SharedSession {
  * Resolves when the other side has shown that it speaks HTTP/2. The socket is ours, as a session may end without
  * telling why, or that it did.
  */
-function connect({ url, tls: files }: Endpoint): Promise<http2.ClientHttp2Session> {
+function connect({ url, socketPath, tls: files }: Endpoint): Promise<http2.ClientHttp2Session> {
   const secure = url.protocol === 'https:';
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const port = Number(url.port || 4317);
   const servername = net.isIP(host) ? undefined : host;
   const socket = secure
     ? tls.connect({ host, port, servername, ALPNProtocols: ['h2'], ...files })
-    : net.connect({ host, port });
+    : net.connect(socketPath === undefined ? { host, port } : { path: socketPath });
   const session = http2.connect(`${url.protocol}//${url.hostname}:${port}`, {
     createConnection: () => socket,
   });

@@ -1,5 +1,5 @@
 /** OTLP, one signal at a time: encode, send once, and say what became of it. */
-import { isDeepStrictEqual } from 'node:util';
+import { statSync } from 'node:fs';
 import type { OtlpProtocol, OtlpTarget, Signal } from '../../src/config/config.ts';
 import type { Attempt } from '../../src/delivery/retry.ts';
 import { diagnostics } from '../../src/diagnostics.ts';
@@ -46,25 +46,24 @@ export function otlpExporter<S extends Signal>(
   const own = formOf(target.protocol);
   let closed = false;
 
-  /** Certificates are renewed under a running process: what failed with the old ones is tried with the new. */
+  let written = lastWritten(target);
+
+  /** Certificates are renewed under a running process. What is half written is looked at again the next time. */
   function renew(): void {
-    const files = way.endpoint.tls;
-    if (closed || Object.keys(files).length === 0) return;
-    const endpoint = openEndpoint(target);
-    if (typeof endpoint === 'string' || isDeepStrictEqual(endpoint.tls, files)) return;
+    const now = lastWritten(target);
+    if (closed || now === written) return;
     const renewed = openWay(signal, target, deps);
     if (typeof renewed === 'string') return;
-    way.close();
+    way.retire();
     way = renewed;
+    written = now;
   }
 
   async function send(body: Uint8Array, form: Form): Promise<Attempt> {
-    const { endpoint, transportFor } = way;
-    const transport = transportFor(form);
-    if (transport === undefined) return unspoken;
-    const reply = await transport.send(body);
-    if (reply.outcome === 'failed') renew();
-    return judged({ signal, target, endpoint, reply }, form);
+    renew();
+    const { endpoint, post } = way;
+    const reply = await post(body, form);
+    return reply === undefined ? unspoken : judged({ signal, target, endpoint, reply }, form);
   }
 
   const pack = (items: readonly ItemOf[S][]): Encoded => encoded(encode, items);
@@ -93,12 +92,24 @@ export function otlpExporter<S extends Signal>(
   };
 }
 
+/** When the files that the target names were written: the same text while they are as they were. */
+function lastWritten({ certificate, clientKey, clientCertificate }: OtlpTarget): string {
+  const files = [certificate, clientKey, clientCertificate].filter((path) => path !== undefined);
+  try {
+    return files.map((path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs).join();
+  } catch {
+    return 'out of reach';
+  }
+}
+
 /** A target with its files read. */
 interface Way {
   readonly endpoint: Endpoint;
-  /** A spool may hold what was packed before the protocol was changed. */
-  transportFor(form: Form): Transport | undefined;
+  /** A spool may hold what was packed before the protocol was changed: `undefined` where it cannot be sent. */
+  post(body: Uint8Array, form: Form): Promise<Reply | undefined>;
   close(): void;
+  /** Closes when what is under way has been answered. */
+  retire(): void;
 }
 
 function openWay(signal: Signal, target: OtlpTarget, deps: OtlpDeps): Way | string {
@@ -107,17 +118,33 @@ function openWay(signal: Signal, target: OtlpTarget, deps: OtlpDeps): Way | stri
   const transport = transportOf(signal, endpoint, target, deps);
   if (typeof transport === 'string') return transport;
   let others: Transport | undefined;
+  let underWay = 0;
+  let retired = false;
+
+  function transportFor(form: Form): Transport | undefined {
+    if (form === formOf(target.protocol)) return transport as Transport;
+    if (target.protocol === 'grpc') return undefined;
+    others ??= httpTransport(endpoint as Endpoint, target, contentTypes[form]);
+    return others;
+  }
+
+  function close(): void {
+    (transport as Transport).close();
+    others?.close();
+  }
+
   return {
     endpoint,
-    transportFor(form) {
-      if (form === formOf(target.protocol)) return transport;
-      if (target.protocol === 'grpc') return undefined;
-      others ??= httpTransport(endpoint, target, contentTypes[form]);
-      return others;
+    async post(body, form) {
+      underWay++;
+      const reply = await transportFor(form)?.send(body);
+      if (--underWay === 0 && retired) close();
+      return reply;
     },
-    close() {
-      transport.close();
-      others?.close();
+    close,
+    retire() {
+      retired = true;
+      if (underWay === 0) close();
     },
   };
 }

@@ -15,6 +15,24 @@ function parseUrl(text: string): URL | undefined {
   return url && /^https?:$/.test(url.protocol) && url.hostname !== '' ? url : undefined;
 }
 
+/**
+ * A Unix socket, in the two usual spellings: `unix:///run/otel.sock` as gRPC names it, which has no room for a path of
+ * the request; `http+unix://%2Frun%2Fotel.sock/prefix`, which has.
+ */
+function socketUrl(text: string): URL | undefined {
+  const plain = /^unix:(?:\/\/)?(\/[^?#]+)$/i.exec(text)?.[1];
+  if (plain !== undefined) return new URL(`http+unix://${encodeURIComponent(plain)}`);
+  return /^http\+unix:\/\/%2f[^/?#]+/i.test(text) && URL.canParse(text) ? new URL(text) : undefined;
+}
+
+function socketEndpoint(url: URL, signal: Signal, protocol: OtlpProtocol, isBase: boolean): string {
+  if (protocol === 'grpc') return `${url.protocol}//${url.host}`;
+  // One signal's own address is used as it is; without a path it would go nowhere.
+  const path = url.pathname.replace(/\/$/, '');
+  if (isBase || path === '') url.pathname = `${path}/v1/${signal}`;
+  return url.href;
+}
+
 /** A base URL gets the signal's path before its query; one that was said for this signal stays as it is. */
 function httpEndpoint(text: string, signal: Signal, isBase: boolean): string | undefined {
   const url = parseUrl(text);
@@ -40,12 +58,14 @@ export function endpointOf(
 ): string | undefined {
   const { value, isBase } = setting ?? { value: defaultBase(protocol), isBase: true };
   const text = String(value);
+  const socket = socketUrl(text);
+  if (socket !== undefined) return socketEndpoint(socket, signal, protocol, isBase === true);
   return protocol === 'grpc' ? grpcEndpoint(text, insecure) : httpEndpoint(text, signal, isBase === true);
 }
 
 /** Follows the value in a message: what an endpoint for this protocol looks like. */
 export function endpointTakes(protocol: OtlpProtocol): string {
   return protocol === 'grpc'
-    ? 'host:port or a URL with http:// or https://'
-    : 'a URL with http:// or https://, as http/protobuf and http/json need';
+    ? 'host:port or a URL with http://, https:// or unix://'
+    : 'a URL with http://, https:// or unix://, as http/protobuf and http/json need';
 }

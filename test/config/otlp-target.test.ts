@@ -33,6 +33,14 @@ describe('OTLP endpoints', () => {
       { ...grpc, [own]: 'https://c:4317', OTEL_EXPORTER_OTLP_INSECURE: 'true' },
       'https://c:4317',
     ],
+    ['may be a Unix socket', { [general]: 'unix:///run/o.sock' }, 'http+unix://%2Frun%2Fo.sock/v1/traces'],
+    ['may be one for grpc', { ...grpc, [own]: 'unix:/run/o.sock' }, 'http+unix://%2Frun%2Fo.sock'],
+    ['may be one for one signal', { [own]: 'unix:///run/o.sock' }, 'http+unix://%2Frun%2Fo.sock/v1/traces'],
+    [
+      'may have a path behind a socket',
+      { [own]: 'http+unix://%2Frun%2Fo.sock/in/spans' },
+      'http+unix://%2Frun%2Fo.sock/in/spans',
+    ],
     ['may be an IPv6 address', { [general]: 'http://[::1]:4318' }, 'http://[::1]:4318/v1/traces'],
   ];
 
@@ -47,7 +55,7 @@ describe('OTLP endpoints', () => {
     const { config, problems } = resolveConfig({}, { [general]: 'collector:4318' });
     expect(config.otlp.logs).to.include({ endpoint: 'http://localhost:4318/v1/logs', named: false });
     expect(problems.map(({ message }) => message)).to.deep.equal([
-      'OTEL_EXPORTER_OTLP_ENDPOINT is "collector:4318", which is not a URL with http:// or https://, ' +
+      'OTEL_EXPORTER_OTLP_ENDPOINT is "collector:4318", which is not a URL with http://, https:// or unix://, ' +
         'as http/protobuf and http/json need; using http://localhost:4318.',
     ]);
   });

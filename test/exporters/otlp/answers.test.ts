@@ -266,7 +266,7 @@ describe('an OTLP answer', () => {
       [
         'the scheme is another one',
         () => ({ endpoint: 'ftp://collector' }),
-        /only http:\/\/ and https:\/\/ are spoken/,
+        /only http:\/\/, https:\/\/ and unix:\/\/ are spoken/,
       ],
       ['it is no URL', () => ({ endpoint: 'http://:x' }), /is not a URL/],
       [

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -85,17 +85,28 @@ describe('OTLP over TLS', () => {
     });
   }
 
-  it('reads its files anew after a failure: certificates are renewed under a running process', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'sonde-tls-'));
-    const certificate = join(folder, 'ca.pem');
-    copyFileSync(file('client.pem'), certificate);
-    const endpoint = `${trusting.httpUrl}/v1/logs`.replace('127.0.0.1', 'localhost');
-    const exporter = otlpExporter('logs', target({ endpoint, certificate }), deps);
-    open.push(exporter);
-    expect(await exporter.export([logRecord()])).to.include({ outcome: 'failed' });
-    copyFileSync(file('ca.pem'), certificate);
-    expect(await exporter.export([logRecord()])).to.include({ outcome: 'failed' });
-    expect(await exporter.export([logRecord()])).to.include({ outcome: 'ok' });
-    rmSync(folder, { recursive: true });
-  });
+  for (const protocol of protocols) {
+    it(`uses a renewed file with the next request, while the process runs (${protocol})`, async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'sonde-tls-'));
+      const certificate = join(folder, 'ca.pem');
+      const renew = (name: string, seconds: number) => {
+        copyFileSync(file(name), certificate);
+        utimesSync(certificate, seconds, seconds);
+      };
+      renew('client.pem', 1);
+      const url = protocol === 'grpc' ? trusting.grpcUrl : `${trusting.httpUrl}/v1/logs`;
+      const endpoint = url.replace('127.0.0.1', 'localhost');
+      const exporter = otlpExporter('logs', target({ endpoint, protocol, certificate }), deps);
+      open.push(exporter);
+      expect(await exporter.export([logRecord()])).to.include({ outcome: 'failed' });
+      renew('ca.pem', 2);
+      expect(await exporter.export([logRecord()])).to.include({ outcome: 'ok' });
+      // A file that is just being written takes nothing away.
+      writeFileSync(certificate, '');
+      expect(await exporter.export([logRecord()])).to.include({ outcome: 'ok' });
+      renew('client.pem', 3);
+      expect(await exporter.export([logRecord()])).to.include({ outcome: 'failed' });
+      rmSync(folder, { recursive: true });
+    });
+  }
 });
