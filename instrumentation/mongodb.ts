@@ -170,10 +170,22 @@ const statements = new Map<string, SqlStatement>();
 const mostStatements = 1_000;
 const longestName = 128;
 
+/** Those whose first value is a collection; of others it is a user, a parameter or whatever else stays here. */
+const ofCollections = new Set([
+  ...['find', 'aggregate', 'count', 'distinct', 'insert', 'update', 'delete', 'findAndModify', 'mapReduce'],
+  ...['create', 'drop', 'createIndexes', 'dropIndexes', 'listIndexes', 'reIndex', 'collMod', 'collStats'],
+  ...['validate', 'compact', 'killCursors', 'createSearchIndexes', 'updateSearchIndex', 'dropSearchIndex'],
+]);
+
+function collectionOf(operation: string, command: Record<string, unknown>): string | undefined {
+  const isKnown = ofCollections.has(operation);
+  const named = operation === 'getMore' ? command.collection : isKnown ? command[operation] : undefined;
+  return typeof named === 'string' && named.length <= longestName ? named : undefined;
+}
+
 /** `find orders`: what is asked of what. */
 function statementOf(operation: string, command: Record<string, unknown>): SqlStatement {
-  const named = operation === 'getMore' ? command.collection : command[operation];
-  const collection = typeof named === 'string' && named.length <= longestName ? named : undefined;
+  const collection = collectionOf(operation, command);
   const summary = collection === undefined ? operation : `${operation} ${collection}`;
   const known = statements.get(summary);
   if (known !== undefined) return known;

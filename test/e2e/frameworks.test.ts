@@ -43,8 +43,22 @@ const frameworks: readonly Framework[] = [
     logger: 'fastify',
   },
   {
+    name: 'Fastify 4',
+    packages: { fastify: 'fastify-4' },
+    entries: ['fastify.cjs', 'fastify.mjs'],
+    route: orderRoute,
+    logger: 'fastify',
+  },
+  {
     name: 'Koa 3',
     packages: { koa: 'koa', '@koa/router': '@koa/router' },
+    entries: ['koa.cjs', 'koa.mjs'],
+    route: orderRoute,
+    logger: 'koa',
+  },
+  {
+    name: 'Koa 2',
+    packages: { koa: 'koa-2', '@koa/router': '@koa/router' },
     entries: ['koa.cjs', 'koa.mjs'],
     route: orderRoute,
     logger: 'koa',

@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import { bunyan } from '../../instrumentation/bunyan.ts';
 import { describeError } from '../../src/logs/error-shape.ts';
 import { bridgeContract } from '../support/bridge-contract.ts';
-import { type BridgedProcess, bridged, lineSink, requireOf } from '../support/bridged.ts';
+import { type BridgedProcess, bridged, lineSink } from '../support/bridged.ts';
+import { requireOf } from '../support/installed.ts';
 
 for (const version of ['bunyan', 'bunyan-1']) {
   const library = requireOf(version)('bunyan');

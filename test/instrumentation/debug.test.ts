@@ -3,8 +3,9 @@ import { expect } from 'chai';
 import { debug } from '../../instrumentation/debug.ts';
 import { debuglog } from '../../instrumentation/debuglog.ts';
 import { bridgeContract } from '../support/bridge-contract.ts';
-import { bridged, requireOf } from '../support/bridged.ts';
+import { bridged } from '../support/bridged.ts';
 import { runNode } from '../support/child.ts';
+import { requireOf } from '../support/installed.ts';
 import { startSink } from '../support/otlp-sink.ts';
 import { appFolder } from '../support/tarball.ts';
 

@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import { consoleBridge } from '../../instrumentation/console.ts';
 import { log4js } from '../../instrumentation/log4js.ts';
 import { bridgeContract } from '../support/bridge-contract.ts';
-import { type BridgedProcess, bridged, requireOf } from '../support/bridged.ts';
+import { type BridgedProcess, bridged } from '../support/bridged.ts';
+import { requireOf } from '../support/installed.ts';
 
 const library = requireOf('log4js')('log4js');
 

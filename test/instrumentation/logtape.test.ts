@@ -3,7 +3,8 @@ import { consoleBridge } from '../../instrumentation/console.ts';
 import { logtape } from '../../instrumentation/logtape.ts';
 import { describeError } from '../../src/logs/error-shape.ts';
 import { bridgeContract } from '../support/bridge-contract.ts';
-import { type BridgedProcess, bridged, requireOf } from '../support/bridged.ts';
+import { type BridgedProcess, bridged } from '../support/bridged.ts';
+import { requireOf } from '../support/installed.ts';
 
 const versions = { 1: 'logtape-1', 2: '@logtape/logtape' };
 

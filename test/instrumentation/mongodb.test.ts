@@ -79,6 +79,13 @@ describe('mongodb, against a stub of the wire protocol', () => {
       });
     });
 
+    it('a command about no collection, without what it is about', async () => {
+      await caught(client.db('test').command({ dropUser: 's3cret' }));
+      const [{ name, attributes, status } = {} as any] = process.calls();
+      expect(name).to.equal('dropUser');
+      expect(JSON.stringify({ name, attributes, status })).to.not.include('s3cret');
+    });
+
     it('a write that is refused inside an answer, without the document that the server quotes', async () => {
       const error = await caught(orders().insertOne({ _id: 1, name: 's3cret' }));
       expect(error.code).to.equal(11000);

@@ -3,7 +3,8 @@ import { MessageChannel } from 'node:worker_threads';
 import { expect } from 'chai';
 import { pino } from '../../instrumentation/pino.ts';
 import { bridgeContract } from '../support/bridge-contract.ts';
-import { type BridgedProcess, bridged, lineSink, requireOf } from '../support/bridged.ts';
+import { type BridgedProcess, bridged, lineSink } from '../support/bridged.ts';
+import { requireOf } from '../support/installed.ts';
 
 /** The last version without a tracing channel that is worth testing, and the newest. */
 for (const version of ['pino-9', 'pino']) {

@@ -11,7 +11,7 @@ import { pgBoss } from '../../instrumentation/pg-boss.ts';
 import { sqs } from '../../instrumentation/sqs.ts';
 import { extract } from '../../src/context/unit.ts';
 import { startedBoss } from '../support/boss.ts';
-import { requireOf } from '../support/bridged.ts';
+import { requireOf } from '../support/installed.ts';
 import { startKafkaStub } from '../support/kafka-stub.ts';
 import { type Carrier, type QueueCase, queueContract } from '../support/queue-contract.ts';
 import { requireNats, requirePostgres, requireRabbitmq, requireRedis } from '../support/services.ts';

@@ -5,7 +5,7 @@ import { activeContext, rootContext } from '../../src/context/context.ts';
 import { stampOf } from '../../src/context/correlation.ts';
 import type { Instrumentation } from '../../src/instrumentation.ts';
 import { type ArmedProcess, armed } from '../support/armed.ts';
-import { requireOf } from '../support/bridged.ts';
+import { requireOf } from '../support/installed.ts';
 import { instrumentationContract } from '../support/instrumentation-contract.ts';
 import { requireRedis } from '../support/services.ts';
 

@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import { winston } from '../../instrumentation/winston.ts';
 import { describeError } from '../../src/logs/error-shape.ts';
 import { bridgeContract } from '../support/bridge-contract.ts';
-import { type BridgedProcess, bridged, lineSink, requireOf } from '../support/bridged.ts';
+import { type BridgedProcess, bridged, lineSink } from '../support/bridged.ts';
+import { requireOf } from '../support/installed.ts';
 
 const library = requireOf('winston')('winston');
 const { format } = library;
