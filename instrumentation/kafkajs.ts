@@ -177,8 +177,8 @@ function handled(
 function keyOf({ key, value }: Message): Attributes {
   const text = Buffer.isBuffer(key) ? key.toString() : key;
   return {
-    ...(typeof text === 'string' && { 'messaging.kafka.message.key': text }),
-    ...(value === null && { 'messaging.kafka.message.tombstone': true }),
+    ...(typeof text === 'string' && { 'kafka.message.key': text }),
+    ...(value === null && { 'kafka.message.tombstone': true }),
   };
 }
 
@@ -186,6 +186,6 @@ function placeOf({ partition, baseOffset }: { partition?: unknown; baseOffset?: 
   const offset = Number(baseOffset ?? Number.NaN);
   return {
     ...(typeof partition === 'number' && { 'messaging.destination.partition.id': String(partition) }),
-    ...(Number.isSafeInteger(offset) && { 'messaging.kafka.offset': offset }),
+    ...(Number.isSafeInteger(offset) && { 'kafka.offset': offset }),
   };
 }

@@ -7,10 +7,18 @@ import * as stable from '@opentelemetry/semantic-conventions';
 import * as incubating from '@opentelemetry/semantic-conventions/incubating';
 import { expect } from 'chai';
 import { type Ended, runNode } from '../support/child.ts';
-import { type MongoStub, startMongoStub } from '../support/mongo-stub.ts';
+import { startKafkaStub } from '../support/kafka-stub.ts';
+import { startMongoStub } from '../support/mongo-stub.ts';
 import { nodeVersions } from '../support/nodes.ts';
 import { type OtlpSink, startSink } from '../support/otlp-sink.ts';
-import { requireMariadb, requirePostgres, requireRabbitmq, requireRedis } from '../support/services.ts';
+import {
+  requireMariadb,
+  requireNats,
+  requirePostgres,
+  requireRabbitmq,
+  requireRedis,
+} from '../support/services.ts';
+import { startSqsStub } from '../support/sqs-stub.ts';
 import { appFolder } from '../support/tarball.ts';
 
 const constants: [string, unknown][] = [...Object.entries(stable), ...Object.entries(incubating)];
@@ -121,6 +129,8 @@ const ownMetrics: Record<string, [unit: string, kind: string, reason: string]> =
   'sonde.db.slow_queries': ['', 'sum', 'a finding'],
   'sonde.db.n_plus_one': ['', 'sum', 'a finding'],
   'sonde.db.pool_waits': ['', 'sum', 'a finding'],
+  'sonde.traces.late_spans': ['{span}', 'sum', 'a finding'],
+  'sonde.traces.lost_contexts': ['{span}', 'sum', 'a finding'],
 };
 
 /** What the app itself has given. */
@@ -237,25 +247,30 @@ for (const node of nodeVersions()) {
   describe(`semantic conventions of libraries (Node ${node.name})`, function () {
     this.timeout(60_000);
     let sink: OtlpSink;
-    let stub: MongoStub;
 
     before(async function () {
-      for (const required of [requirePostgres, requireMariadb, requireRedis, requireRabbitmq])
+      for (const required of [requirePostgres, requireMariadb, requireRedis, requireRabbitmq, requireNats])
         await required(this);
-      [sink, stub] = [await startSink(), await startMongoStub()];
+      sink = await startSink();
+      const [mongo, kafka, sqs] = [await startMongoStub(), await startKafkaStub(), await startSqsStub()];
+      const queue = `sonde-${randomUUID()}`;
       const packages = [
+        '@aws-sdk/client-sqs',
+        '@nats-io/transport-node',
         'amqplib',
         'bullmq',
         'express',
         'ioredis',
+        'kafkajs',
         'mariadb',
         'mongodb',
         'mysql2',
         'pg',
+        'pg-boss',
         'redis',
       ];
       const args = ['--no-warnings', '--import', 'sonde/register', 'libraries.mjs'];
-      const ended = await runNode([...args, `sonde-${randomUUID()}`, String(stub.port)], {
+      const ended = await runNode([...args, queue, String(mongo.port), String(kafka.port), sqs.url], {
         cwd: appFolder(packages, join(import.meta.dirname, 'apps/semconv')),
         node: node.path,
         env: {
@@ -264,7 +279,7 @@ for (const node of nodeVersions()) {
           SONDE_POOL_WAIT_MS: '10',
         },
       });
-      await Promise.all([sink.close(), stub.close()]);
+      await Promise.all([sink.close(), mongo.close(), kafka.close(), sqs.close()]);
       expect(ended).to.include({ code: 0, signal: null });
     });
 
@@ -274,7 +289,10 @@ for (const node of nodeVersions()) {
         [...new Set(attributes.map((each) => each[name]).filter(Boolean))].sort();
       const databases = ['mariadb', 'mongodb', 'mysql', 'postgresql', 'redis'];
       expect(systems('db.system.name')).to.deep.equal(databases);
-      expect(systems('messaging.system.name')).to.deep.equal(['bullmq', 'rabbitmq']);
+      const queues = ['aws.sqs', 'bullmq', 'kafka', 'nats', 'pg-boss', 'rabbitmq'];
+      expect(systems('messaging.system.name')).to.deep.equal(queues);
+      const events = sink.spans().flatMap((span) => span.events.map(({ name }) => name));
+      expect(events).to.include.members(['sonde.late_span', 'sonde.lost_context', 'sonde.n_plus_one']);
       expect(attributes.filter((each) => each['error.type'] !== undefined).length).to.be.greaterThan(5);
     });
 

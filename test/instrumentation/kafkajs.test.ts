@@ -54,8 +54,8 @@ describe('kafkajs (against a stub of a broker at the wire)', () => {
       'messaging.system.name': 'kafka',
       'messaging.destination.name': topic,
       'messaging.destination.partition.id': '0',
-      'messaging.kafka.offset': 0,
-      'messaging.kafka.message.key': 'k1',
+      'kafka.offset': 0,
+      'kafka.message.key': 'k1',
     };
     expect(named(`send ${topic}`)[0]?.attributes).to.include(place);
     expect(named(`process ${topic}`)[0]?.attributes).to.include({

@@ -9,9 +9,10 @@ import { MongoClient } from 'mongodb';
 import mysql from 'mysql2/promise';
 import pg from 'pg';
 import { createClient } from 'redis';
-import { init } from 'sonde';
+import { init, withSpan } from 'sonde';
+import { openQueues } from './queues.mjs';
 
-const [name, mongoPort] = process.argv.slice(2);
+const [name, mongoPort, kafkaPort, sqsUrl] = process.argv.slice(2);
 const sonde = init();
 const unasked = () => {};
 const place = { host: '127.0.0.1', user: 'root', database: 'test', connectionLimit: 1 };
@@ -26,6 +27,12 @@ const queue = new Queue(name, { connection: { host: '127.0.0.1', port: 6379 } })
 const broker = await amqp.connect('amqp://guest:guest@127.0.0.1');
 const channel = await broker.createChannel();
 await channel.assertQueue(name, { autoDelete: true });
+
+const queues = await openQueues({ name, kafkaPort, sqsUrl });
+const rest = (millis) => new Promise((resolve) => setTimeout(resolve, millis));
+// Made here, it belongs to nobody.
+const { promise: asked, resolve: ask } = Promise.withResolvers();
+const lost = asked.then(() => sql.query('SELECT 1 FROM pg_class LIMIT 1'));
 
 const app = express();
 app.get('/orders/:id', async (request, response) => {
@@ -56,6 +63,12 @@ app.get('/orders/:id', async (request, response) => {
   for (let at = 0; at < 5; at++) await sql.query('SELECT 1 FROM pg_class LIMIT 1');
   await queue.add('mail', { id }, { attempts: 2 });
   channel.sendToQueue(name, Buffer.from(id));
+  await queues.send();
+  await queues.sendWrong();
+  ask();
+  await lost;
+  const left = await withSpan('leaves', () => ({ late: withSpan('left behind', () => rest(5)) }));
+  await left.late;
   response.json({ id });
 });
 app.get('/fails', () => {
@@ -82,7 +95,8 @@ await new Promise((resolve) => {
     resolve();
   });
 });
-await new Promise((resolve) => setTimeout(resolve, 50));
+await queues.work();
+await rest(50);
 await sonde.forceFlush();
 
 server.closeAllConnections();
@@ -92,6 +106,7 @@ await queue.obliterate({ force: true });
 await queue.close();
 await channel.close();
 await broker.close();
+await queues.close();
 cache.disconnect();
 store.destroy();
 await documents.close();
