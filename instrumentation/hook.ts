@@ -285,8 +285,12 @@ function hookImports({ targets, missed, hand }: Table, expected: Map<string, str
     diagnostics.warnOnce('registerHooks', 'SONDE_ERR_NODE_HOOKS', `Built-ins in ES modules: ${reason}.`);
     return () => {};
   }
-  const takesNamespace = (id: string): boolean =>
-    targets.get(id)?.some(({ instrumentation }) => instrumentation.takesNamespaces) ?? false;
+  const takesNamespace = (id: string, way?: 'in turn'): boolean =>
+    targets
+      .get(id)
+      ?.some(({ instrumentation: { takesNamespaces: takes = false } }) =>
+        way === undefined ? takes : takes === way,
+      ) ?? false;
   /** Loaded in the stead of the import, which finds it so: earlier than its turn, where nothing better can be had. */
   const handNamespace = (id: string, url: string) => {
     const path = fileURLToPath(url);
@@ -302,7 +306,7 @@ function hookImports({ targets, missed, hand }: Table, expected: Map<string, str
     if (isBuiltin(specifier)) hand(specifier, process.getBuiltinModule(specifier));
     else if (format === 'module' && takesNamespace(specifier)) {
       if (canHookLoads()) namespaces.expect(url, specifier);
-      else handNamespace(specifier, url);
+      else if (!takesNamespace(specifier, 'in turn')) handNamespace(specifier, url);
     } else if (parentURL?.startsWith('file:')) {
       const path = resolveFrom(fileURLToPath(parentURL), specifier);
       if (path !== undefined) expected.set(path, specifier);

@@ -22,10 +22,11 @@ import { httpServer } from './http-server.ts';
 import { log4js } from './log4js.ts';
 import { logtape } from './logtape.ts';
 import { installedTail, longTail } from './long-tail.ts';
+import { canHookLoads } from './namespaces.ts';
 import { otelApi } from './otel-api.ts';
 import { pino } from './pino.ts';
 import { runtime } from './runtime.ts';
-import { tellTogether, twinsOf, watchOfficial } from './twins.ts';
+import { tellTogether, twinsOf, watchOfficial, watchTracers } from './twins.ts';
 import { winston } from './winston.ts';
 import { workerNames, workerThreads } from './worker-threads.ts';
 
@@ -187,12 +188,17 @@ export function armAll(sensors: Sensors, given: readonly OfficialInstrumentation
   const isChosen = (name: string): boolean => isSelected(name, config.instrumentations);
   const own = [...selectable.map((make) => make()), ...platforms(), ...bridgesOf(config)];
   const tail = longTail(config, (name) => isChosen(name) && own.every((one) => one.name !== name));
-  const settle = config.instrumentations.prefer === 'own' ? preferOwn() : preferOfficial();
-  const meet = (official: OfficialInstrumentation): boolean => {
+  const { prefer } = config.instrumentations;
+  const settle = prefer === 'own' ? preferOwn() : preferOfficial();
+  const meet = (official: Named): boolean => {
     const isRoom = tail.isActivating || tail.giveWay(official);
     return isRoom && settle(official, armed);
   };
-  const all = [...always.map((make) => make()), watchOfficial(meet), tail];
+  const byName =
+    prefer === 'own' || canHookLoads()
+      ? []
+      : [watchTracers((name) => void meet({ instrumentationName: name }))];
+  const all = [...always.map((make) => make()), watchOfficial(meet), ...byName, tail];
   const armed: Armed = arm([...all, ...own.filter(({ name }) => isChosen(name))], sensors);
   for (const official of given) if (!meet(official)) switchOff(official);
   return armed;
@@ -204,7 +210,10 @@ export function onDemand({ instrumentations }: Config): readonly string[] {
 }
 
 /** Whether the official one may be enabled. */
-type Settle = (official: OfficialInstrumentation, armed: Armed) => boolean;
+type Settle = (official: Named, armed: Armed) => boolean;
+
+/** Known by its name alone where its class is out of reach. */
+type Named = Pick<OfficialInstrumentation, 'instrumentationName'> & Partial<OfficialInstrumentation>;
 
 function preferOfficial(): Settle {
   const tell = tellTogether((own, official) => `Sonde's own ${own} stands aside for ${official} of the app.`);
@@ -231,7 +240,7 @@ function preferOwn(): Settle {
     const name = official.instrumentationName;
     const own = armedOf(twinsOf(name), armed);
     if (own.length === 0) return true;
-    queueMicrotask(() => switchOff(official));
+    queueMicrotask(() => switchOff(official as OfficialInstrumentation));
     tell(name, own);
     return false;
   };

@@ -3,7 +3,7 @@
  * moment earlier, through `require` and whatever hooks it has, and Node.js finds the result in its cache. So hooks of
  * `require` alone see what an ES module imports, too.
  */
-import { createRequire } from 'node:module';
+import Module, { createRequire } from 'node:module';
 import { isAbsolute } from 'node:path';
 import type { Instrumentation } from '../src/instrumentation.ts';
 import { isMainOf, moduleCache, packageOf, resolveFrom } from './loaded-modules.ts';
@@ -75,9 +75,29 @@ function byFile(
 function preload(path: string, parent: string | undefined): void {
   try {
     const exports = createRequire(parent ?? path)(path);
-    const module = moduleCache[path];
-    if (module !== undefined) module.exports = exports;
+    const module = moduleCache[path] as Loadable | undefined;
+    if (module !== undefined && module.exports !== exports) replaceExports(module, exports);
   } catch {
     // The app meets the same error in a moment.
+  }
+}
+
+type Loadable = NodeModule & { load(path: string): void };
+
+/**
+ * An ES module gets what the exports were at the end of the file's load, whatever became of them since: a load of
+ * nothing ends with the new ones. It is over before anything else can be loaded.
+ */
+function replaceExports(module: Loadable, exports: unknown): void {
+  const { _extensions: extensions } = Module as unknown as { _extensions: Record<string, unknown> };
+  const compile = extensions['.js'];
+  module.exports = exports;
+  module.loaded = false;
+  extensions['.js'] = () => {};
+  try {
+    module.load('nothing.js');
+  } finally {
+    extensions['.js'] = compile;
+    module.loaded = true;
   }
 }

@@ -64,7 +64,7 @@ export interface LongTail extends Instrumentation {
    * The app enables one by itself: gives whether it may. One that comes after its library has nothing to patch any more,
    * so Sonde's goes on, with the app's options.
    */
-  giveWay(official: OfficialInstrumentation & Partial<Configured>): boolean;
+  giveWay(official: { readonly instrumentationName: string } & Partial<Configured>): boolean;
 }
 
 type Instance = OfficialInstrumentation & Configured;
@@ -114,7 +114,7 @@ export function longTail({ debug, instrumentations }: Config, isChosen: (name: s
       const { instrumentationName: name } = official;
       const instance = settled.get(name);
       if (instance === undefined) settled.set(name, undefined);
-      else instance.setConfig(official.getConfig?.() ?? {});
+      else if (official.getConfig !== undefined) instance.setConfig(official.getConfig());
       return instance === undefined;
     },
     disable() {

@@ -1,5 +1,6 @@
 /** Who else sees the same calls: where the app has enabled an official instrumentation, one of the two is too many. */
 import { isBuiltin } from 'node:module';
+import { trace } from '@opentelemetry/api';
 import { diagnostics } from '../src/diagnostics.ts';
 import type { Instrumentation } from '../src/instrumentation.ts';
 import type { OfficialInstrumentation } from '../src/official.ts';
@@ -61,7 +62,7 @@ export function watchOfficial(
   return {
     name: 'official',
     modules: ['@opentelemetry/instrumentation'],
-    takesNamespaces: true,
+    takesNamespaces: 'in turn',
     loads,
     prepare: (_specifier, isImported) => isImported,
     patch({ InstrumentationBase: base }: Base) {
@@ -77,6 +78,28 @@ export function watchOfficial(
     disable() {
       for (const restore of undo.splice(0)) restore();
     },
+  };
+}
+
+/**
+ * The same where the base class of an ES module cannot be watched (Node.js before 22.22.3 and 24.11.1): each asks for a
+ * tracer of its own name as it is made.
+ */
+export function watchTracers(onNamed: (instrumentationName: string) => void): Instrumentation {
+  let restore = (): void => {};
+  return {
+    name: 'official by name',
+    modules: [],
+    enable() {
+      const provider = trace.getTracerProvider() as { getDelegate?(): object };
+      restore = override(provider.getDelegate?.() ?? provider, 'getTracer', (original) => {
+        return function getTracer(name: string, ...rest: unknown[]) {
+          onNamed(name);
+          return original.call(this, name, ...rest);
+        };
+      });
+    },
+    disable: () => restore(),
   };
 }
 

@@ -20,9 +20,10 @@ export interface Instrumentation {
   readonly modules: readonly string[];
   /**
    * Whether `patch` takes the namespaces of ES modules, too: of its modules that have no CommonJS build, or another one
-   * beside it. Before Node.js 22.22.3 and 24.11.1 such a module is evaluated a moment earlier than its turn.
+   * beside it. Before Node.js 22.22.3 and 24.11.1 such a module is evaluated a moment earlier than its turn; those that
+   * cannot bear it are left alone there by `in turn`.
    */
-  readonly takesNamespaces?: boolean;
+  readonly takesNamespaces?: boolean | 'in turn';
   /** Specifiers of modules that are loaded through `require` once `prepare` has its own hooks there. May grow. */
   readonly loads?: Pick<ReadonlySet<string>, 'has' | 'size'>;
   /**
