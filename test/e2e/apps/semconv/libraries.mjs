@@ -9,7 +9,7 @@ import { MongoClient } from 'mongodb';
 import mysql from 'mysql2/promise';
 import pg from 'pg';
 import { createClient } from 'redis';
-import { init, withSpan } from 'sonde';
+import { health, init, withSpan } from 'sonde';
 import { openQueues } from './queues.mjs';
 
 const [name, mongoPort, kafkaPort, sqsUrl] = process.argv.slice(2);
@@ -28,6 +28,11 @@ const broker = await amqp.connect('amqp://guest:guest@127.0.0.1');
 const channel = await broker.createChannel();
 await channel.assertQueue(name, { autoDelete: true });
 
+health.migrations(() => ['0042_orders']);
+const [holder, waiter] = [1, 2].map(() => new pg.Client({ host: '127.0.0.1', user: 'postgres' }));
+await Promise.all([holder.connect(), waiter.connect()]);
+await waiter.query("SET lock_timeout = '20ms'");
+
 const queues = await openQueues({ name, kafkaPort, sqsUrl });
 const rest = (millis) => new Promise((resolve) => setTimeout(resolve, millis));
 // Made here, it belongs to nobody.
@@ -45,6 +50,9 @@ app.get('/orders/:id', async (request, response) => {
   await new Promise((resolve) => setTimeout(resolve, 30));
   lent.release();
   await waiting;
+  for (const session of [holder, waiter]) {
+    await session.query('SELECT pg_advisory_lock(hashtext($1))', [name]).catch(unasked);
+  }
   for (const pool of [one, other]) {
     await pool.query('SELECT ? AS id', [id]);
     await pool.query('SELECT nothing FROM nowhere').catch(unasked);
@@ -110,4 +118,4 @@ await queues.close();
 cache.disconnect();
 store.destroy();
 await documents.close();
-await Promise.all([sql.end(), one.end(), other.end()]);
+await Promise.all([sql, one, other, holder, waiter].map((each) => each.end()));
