@@ -44,6 +44,15 @@ export interface FileDestinationOptions {
   readonly encoding?: BufferEncoding;
 }
 
+/** Lines in a file that rotates, whatever they are. */
+export interface LineFile {
+  /** Takes a line without its break; an urgent one is written at once. Throws what the file system says, remedied. */
+  write(line: string, urgent: boolean): void;
+  flush(): Promise<void>;
+  flushSync(): void;
+  close(): void;
+}
+
 const mostGathered = 16_384;
 const idleMillis = 100;
 
@@ -56,6 +65,19 @@ const idleMillis = 100;
  * @example fileDestination({ path: 'logs/app.log', buffered: true })
  */
 export function fileDestination(options: FileDestinationOptions): Destination {
+  const out = lineFile(options);
+  const toLine =
+    typeof options.format === 'function' ? options.format : lineFormat(options.format ?? 'json', false);
+  return {
+    ...out,
+    write(record) {
+      out.write(toLine(record), !options.buffered || record.severityNumber >= severity.ERROR);
+    },
+  };
+}
+
+/** What the file destination and the exporter `otlp_file` have in common. */
+export function lineFile(options: Omit<FileDestinationOptions, 'format'>): LineFile {
   const { maxBytes = 10_485_760, backupCount = 5, encoding = 'utf8', when, interval, utc } = options;
   if (!Buffer.isEncoding(encoding)) throw unknownEncoding(encoding);
   const file = path.resolve(options.path);
@@ -68,8 +90,6 @@ export function fileDestination(options: FileDestinationOptions): Destination {
   });
   const longest =
     times === undefined && maxBytes > 0 && backupCount > 0 ? maxBytes : Number.POSITIVE_INFINITY;
-  const toLine =
-    typeof options.format === 'function' ? options.format : lineFormat(options.format ?? 'json', false);
   const lines: string[] = [];
   let gathered = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -152,12 +172,12 @@ export function fileDestination(options: FileDestinationOptions): Destination {
   }
 
   return {
-    write(record) {
+    write(text, urgent) {
       if (closed) throw new Error(`The log file ${file} is closed.`);
-      const line = `${toLine(record)}\n`;
+      const line = `${text}\n`;
       if (line.length * 4 > longest && Buffer.byteLength(line, encoding) > longest)
         throw trouble.tooLong(longest);
-      write(line, !options.buffered || record.severityNumber >= severity.ERROR);
+      write(line, urgent);
     },
     async flush() {
       flushSync();

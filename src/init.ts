@@ -3,9 +3,10 @@ import { context, logs, type Meter, metrics, propagation as propagationApi, trac
 import type { AlertDestinationOptions } from '../exporters/alert.ts';
 import { consoleSink } from '../exporters/console.ts';
 import { type Delivery, startDelivery } from '../exporters/otlp/delivery.ts';
+import type { OtlpLines } from '../exporters/otlp/lines.ts';
 import type { Armed, ArmedReport } from '../instrumentation/hook.ts';
 import { armAll, onDemand } from '../instrumentation/index.ts';
-import type { Config } from './config/config.ts';
+import type { AttributeValue, Config } from './config/config.ts';
 import { environment } from './config/env.ts';
 import { resolveConfig } from './config/resolve.ts';
 import { announceResource, resourceAttributes } from './config/resource.ts';
@@ -249,6 +250,7 @@ function begin(config: Config, official: OfficialParts): Sonde {
     loadLastPost: () => load('lastPost'),
   });
   logs.setGlobalLoggerProvider(apiLoggerProvider as never);
+  const lines = linesOf(config, attributes);
   const sdk = load<typeof import('./traces/sdk.ts')>('sdk').startSdk({
     config,
     attributes,
@@ -256,6 +258,7 @@ function begin(config: Config, official: OfficialParts): Sonde {
     propagator: propagation().textMap,
     spans: delivery.spans,
     metricExporter: delivery.metrics,
+    lines,
     official,
   });
   startObservations();
@@ -264,8 +267,16 @@ function begin(config: Config, official: OfficialParts): Sonde {
   const armed = armAll(sensorsOf(config), enableOfficial(official));
   if (config.debug) tellArmed(armed.report(), onDemand(config));
   enterInheritedContext();
-  startSinks(printersOf(makers), delivery.logs === undefined ? [] : [delivery.logs]);
-  return run({ config, sdk, delivery, armed, official });
+  const sinks = [delivery.logs, lines?.logs].filter((sink) => sink !== undefined);
+  startSinks(printersOf(makers), sinks);
+  return run({ config, sdk, delivery, lines, armed, official });
+}
+
+/** Read only where a signal goes out in lines. */
+function linesOf(config: Config, attributes: Record<string, AttributeValue>): OtlpLines | undefined {
+  const names = [config.traces, config.metrics, config.logs].flatMap(({ exporters }) => exporters);
+  if (!names.includes('otlp/stdout') && !names.includes('otlp_file')) return undefined;
+  return load<typeof import('../exporters/otlp/lines.ts')>('otlpLines').otlpLines(config, attributes);
 }
 
 /** What Sonde says of itself by metrics. */
@@ -326,15 +337,17 @@ interface Layers {
   readonly config: Config;
   readonly sdk: RunningSdk;
   readonly delivery: Delivery;
+  readonly lines: OtlpLines | undefined;
   readonly armed: Armed;
   readonly official: OfficialParts;
 }
 
-function run({ config, sdk, delivery, armed, official }: Layers): Sonde {
+function run({ config, sdk, delivery, lines, armed, official }: Layers): Sonde {
   let mode: Status['mode'] = 'running';
   const flush = () => {
     tellLeftOut();
-    return Promise.allSettled([sdk.forceFlush(), delivery.forceFlush(), flushDestinations()]);
+    const settled = [sdk.forceFlush(), delivery.forceFlush(), flushDestinations(), lines?.flush()];
+    return Promise.allSettled(settled);
   };
   // Half of the time for what is collected only now, the other half for one last attempt at what is left. A tenth is
   // kept back: who exits as soon as the time is over has to find the losses counted, and said.
@@ -352,6 +365,7 @@ function run({ config, sdk, delivery, armed, official }: Layers): Sonde {
     abandon(millis, isSudden) {
       tellLeftOut();
       if (isSudden && !delivery.isOver) sdk.collectLast();
+      lines?.flushSync();
       delivery.abandon(millis);
     },
     timeoutMillis: defaultTimeoutMillis,
@@ -378,6 +392,7 @@ function run({ config, sdk, delivery, armed, official }: Layers): Sonde {
       withdrawPage();
       disableOfficial(official);
       await end(timeoutMillis);
+      lines?.close();
       uninstallLogs(makers);
       for (const api of [trace, metrics, context, propagationApi, logs]) api.disable();
       // Before what may hang: another `init` may follow.

@@ -13,6 +13,7 @@ const parts = {
   officialConsole: './traces/official-console.ts',
   encoding: '../exporters/otlp/encoding.ts',
   otlp: '../exporters/otlp/otlp.ts',
+  otlpLines: '../exporters/otlp/lines.ts',
   file: '../exporters/file.ts',
   alert: '../exporters/alert.ts',
   sentry: '../exporters/sentry.ts',

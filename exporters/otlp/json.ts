@@ -35,7 +35,7 @@ export function jsonTraces(): Codec<ReadableSpan> {
       const text = JSON.stringify(span(given));
       return new Packed(origins(given.resource, given.instrumentationScope), text);
     },
-    request: (items) => Buffer.from(requestText(items, 'resourceSpans', 'scopeSpans', 'spans')),
+    request: (items) => Buffer.from(tracesRequest(items)),
   };
 }
 
@@ -50,6 +50,11 @@ export function jsonLogs(shape: LogShape): Codec<LogRecord> {
     },
     request: (items) => Buffer.from(logsRequest(items)),
   };
+}
+
+/** ExportTraceServiceRequest, which is also one line of OTLP's file exporter. */
+export function tracesRequest(items: readonly Packed[]): string {
+  return requestText(items, 'resourceSpans', 'scopeSpans', 'spans');
 }
 
 /** ExportLogsServiceRequest, which is also one line of OTLP's file exporter. */

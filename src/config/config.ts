@@ -363,6 +363,15 @@ export interface Config {
     readonly options: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   };
   readonly otlp: { readonly off: boolean } & Readonly<Record<Signal, OtlpTarget>>;
+  /** Where exporter `otlp_file` writes: `traces.jsonl`, `metrics.jsonl`, `logs.jsonl`, which rotate as log files do. */
+  readonly otlpFile: {
+    /** A folder, relative to the current one; `otlp` by default. It is made. */
+    readonly dir: string;
+    /** Bytes that no file exceeds. */
+    readonly maxBytes: number;
+    /** Files kept beside the one that is written. */
+    readonly backups: number;
+  };
   /** What waits for OTLP is on disk as well, and outlives the process. Off where no folder is given. */
   readonly spool: {
     /** May belong to anybody; Sonde makes a folder of its own in it (`SONDE_SPOOL_DIR`). */
@@ -512,6 +521,7 @@ export const defaults: Config = {
   privacy: { redact: true, redactKeys: [], allowKeys: [], personal: [], patterns: [], masks: {} },
   instrumentations: { disabled: [], prefer: 'official', options: {} },
   otlp: { off: false, traces: otlp, metrics: otlp, logs: otlp },
+  otlpFile: { dir: 'otlp', maxBytes: 10_485_760, backups: 5 },
   spool: { maxBytes: 52_428_800 },
   memory: { maxBytes: 33_554_432 },
 };

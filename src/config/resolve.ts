@@ -187,6 +187,11 @@ function settleSurroundings(merged: Layer, env: Env): void {
   if (env.AWS_LAMBDA_FUNCTION_NAME && isDefault(merged, 'flushEach')) {
     settle(merged, 'flushEach', true, 'env AWS_LAMBDA_FUNCTION_NAME');
   }
+  // Standard output is a list of requests then, which other lines would spoil.
+  const { value: exporters } = merged.get('logs.exporters')!;
+  if ((exporters as readonly string[]).includes('otlp/stdout') && isDefault(merged, 'logs.console')) {
+    settle(merged, 'logs.console', 'off', merged.get('logs.exporters')!.source);
+  }
   // The preset is the whole of Django's look, its access line included.
   if (merged.get('logs.format')!.value === 'django' && isDefault(merged, 'accessLog.format')) {
     settle(merged, 'accessLog.format', 'django', merged.get('logs.format')!.source);

@@ -67,9 +67,10 @@ export interface SchemaNode {
 
 export const signals: readonly Signal[] = ['traces', 'metrics', 'logs'];
 
-const laterExporters = ['zipkin', 'logging', 'otlp/stdout'];
-const exporters: Kind<readonly string[]> = someOf(['otlp', 'console'], laterExporters);
-const metricExporters: Kind<readonly string[]> = someOf(['otlp', 'console', 'prometheus'], laterExporters);
+const ownExporters = ['otlp', 'otlp/stdout', 'otlp_file', 'console'];
+const laterExporters = ['zipkin', 'logging'];
+const exporters: Kind<readonly string[]> = someOf(ownExporters, laterExporters);
+const metricExporters: Kind<readonly string[]> = someOf([...ownExporters, 'prometheus'], laterExporters);
 
 const ways = someOf(['send', 'inject'], []) as Kind<readonly BridgeWay[]>;
 
@@ -246,6 +247,7 @@ const tree: SchemaOf<Settings> = {
   },
   // What is said for all signals stands before what is said for one, so that the one wins.
   otlp: { off: toggle, ...target, traces: target, metrics: target, logs: target },
+  otlpFile: { dir: text, maxBytes: positive, backups: limit },
   spool: { dir: text, maxBytes: positive },
   memory: { maxBytes: positive },
 };

@@ -40,6 +40,10 @@ export interface SdkParts {
   readonly propagator: TextMapPropagator;
   readonly spans: SpanQueue | undefined;
   readonly metricExporter: PushExporter | undefined;
+  /** What else takes spans and metrics: OTLP's JSON lines. */
+  readonly lines:
+    | { readonly spans: SpanQueue | undefined; readonly metrics: PushExporter | undefined }
+    | undefined;
   readonly official: OfficialParts;
 }
 
@@ -81,12 +85,13 @@ function readOnDemand(meters: SondeMeterProvider): () => Promise<unknown> {
   };
 }
 
-function readersOf({ config, metricExporter, official }: SdkParts): Reader[] {
+function readersOf({ config, metricExporter, lines, official }: SdkParts): Reader[] {
   const { exporters, exportIntervalMillis, exportTimeoutMillis } = config.metrics;
   const console = exporters.includes('console')
     ? [load<typeof import('./official-console.ts')>('officialConsole').metricExporter()]
     : [];
-  const own = [...(metricExporter ? [metricExporter] : []), ...console].map(
+  const pushed = [metricExporter, lines?.metrics].filter((exporter) => exporter !== undefined);
+  const own = [...pushed, ...console].map(
     (exporter, number) =>
       new PeriodicReader({
         exporter: redacting(exporter),
@@ -110,7 +115,7 @@ function recordsNothing({ config, official }: Pick<SdkParts, 'config' | 'officia
  * redactor: the others do not see what it hides.
  */
 function processorsOf(
-  { config, spans, official }: SdkParts,
+  { config, spans, lines, official }: SdkParts,
   stamper: SpanProcessor,
   meters: SondeMeterProvider,
 ): unknown[] {
@@ -118,7 +123,7 @@ function processorsOf(
     ? [load<typeof import('./official-console.ts')>('officialConsole').spanProcessor()]
     : [];
   const recording = [
-    ...(spans ? [batchProcessor(spans)] : []),
+    ...[spans, lines?.spans].flatMap((queue) => (queue ? [batchProcessor(queue)] : [])),
     ...console,
     ...(official.spanProcessors ?? []).map(guardedProcessor),
   ];
