@@ -36,9 +36,18 @@ const withWinston: Cell[] = [
   },
 ];
 
-/** Who rests between bursts wakes to cold caches: all three do, or the table would compare that. */
+/**
+ * Who rests between bursts wakes to cold caches: all do, or the table would compare that. `pino()` as it comes writes
+ * while the others rest: only here is its writing measured too.
+ */
 const sending: Cell[] = [
   { ...lines[0]!, env: { ...lineOnly, BENCH_PACE: andSent.BENCH_PACE } },
+  {
+    name: 'pino() as it comes, no ids',
+    script: 'apps/log-pino.cjs',
+    flags: [],
+    env: { ...lineOnly, BENCH_PACE: andSent.BENCH_PACE, BENCH_ASYNC: 'yes' },
+  },
   { name: 'pino + instrumentation-pino, sent', script: 'apps/log-pino.cjs', flags: correlated, env: andSent },
   { ...sonde, name: 'Sonde, sent', script: 'apps/log-sonde.cjs', env: andSent },
 ];
@@ -51,12 +60,19 @@ interface Table {
   readonly target: string;
 }
 
+/** What a handler with `buffered: true` saves of a write for each line. */
+function gathered(file: string): Cell[] {
+  const env = { ...lineOnly, BENCH_BUFFERED: `${file}.buffered` };
+  return [lines[0]!, { ...sonde, name: 'Sonde, buffered', script: 'apps/log-sonde.cjs', env }];
+}
+
 /** Runs the part and returns its section as markdown. */
 export async function logging(sink: Partner, sinkPort: number, rounds = 7): Promise<string> {
   const file = path.join(tmpdir(), `sonde-bench-${process.pid}.log`);
   const tables: Table[] = [
     { title: 'JSON line to /dev/null', cells: withWinston, record: 'small', target: '/dev/null' },
     { title: 'JSON line to a file', cells: lines, record: 'small', target: file },
+    { title: 'JSON line to a file, gathered', cells: gathered(file), record: 'small', target: file },
     {
       title: 'JSON line of a request (8 fields, one nested)',
       cells: lines,
@@ -69,6 +85,7 @@ export async function logging(sink: Partner, sinkPort: number, rounds = 7): Prom
   const sections: string[] = [];
   for (const each of tables) sections.push(await compare(each, sink, sinkPort, rounds));
   rmSync(file);
+  rmSync(`${file}.buffered`, { force: true });
   return sections.join('\n\n');
 }
 
@@ -110,7 +127,7 @@ async function once(
     return await measure(cell, cell.script, [record], sinkPort, stdout);
   } finally {
     closeSync(stdout);
-    if (target !== '/dev/null') check(cell, target);
+    if (target !== '/dev/null') check(cell, cell.env?.BENCH_BUFFERED ?? target);
   }
 }
 

@@ -15,6 +15,8 @@ const cells: readonly Cell[] = [
 
 interface Page {
   readonly milliseconds: number;
+  /** Milliseconds of the main thread, the client's part among them. */
+  readonly cpu: number;
   readonly turn: number;
   readonly bytes: number;
 }
@@ -48,11 +50,13 @@ async function scraping(sinkPort: number): Promise<string> {
   if (present([sonde]).length === 0) return '';
   const [first, ...others] = await measure<Page[]>(sonde, 'apps/scrape.cjs', [], sinkPort);
   const times = others.map(({ milliseconds }) => milliseconds);
+  const cpu = others.map((page) => page.cpu);
   const turns = others.map(({ turn }) => turn);
   const row = (name: string, figures: readonly number[]) => [name, ...figures.map((each) => each.toFixed(1))];
   const head = ['/metrics of 10,000 series (OpenMetrics)', 'the first', 'least', 'median', 'most'];
   return table(head, [
     row('milliseconds', [first!.milliseconds, minimum(times), median(times), Math.max(...times)]),
+    row('CPU ms', [first!.cpu, minimum(cpu), median(cpu), Math.max(...cpu)]),
     row('longest turn, CPU ms', [first!.turn, minimum(turns), median(turns), Math.max(...turns)]),
   ]);
 }

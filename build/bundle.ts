@@ -71,8 +71,7 @@ function reach(file: string, seen: Set<string> = new Set()): Set<string> {
 const needed = new Set(['start', 'index'].flatMap((door) => [...reach(join(root, 'src', `${door}.ts`))]));
 
 /** The SDK's part shares these few lines with others: a file each would cost more than they do. */
-const withSdk =
-  /^src[\\/](?:metrics[\\/](?:turn|producers|collected)|traces[\\/]watched|logs[\\/]finding)\.ts$/;
+const withSdk = /^src[\\/](?:metrics[\\/](?:turn|producers)|traces[\\/]watched)\.ts$/;
 
 /** What every start needs, and what the functions of `sonde` are made of. */
 function isCore(id: string): boolean {
@@ -105,29 +104,6 @@ const interopRuntime = /^const require_rolldown_runtime = require\("[./]+rolldow
 const withDefault = (_line: string, name: string): string =>
   name === 'sonde_api' ? '' : `${name} = Object.create(${name}, { default: { value: ${name} } });`;
 
-/**
- * Chunks ask each other for functions, classes and constants. A getter for each would be made at every start, and be
- * called in the way of every use.
- */
-const getter =
-  /Object\.defineProperty\(exports, "(\w+)", \{\s+enumerable: true,\s+get: function \(\) \{\s+return ([\w$]+);\s+\}\s+\}\);\n?/g;
-
-function withValues(code: string): string {
-  const constants = new Set(
-    Array.from(code.matchAll(/^(?:const|class|(?:async )?function\*?) ([\w$]+)/gm), ([, name]) => name),
-  );
-  let count = 0;
-  const plain = code.replace(getter, (whole, name: string, value: string) => {
-    if (!constants.has(value)) return whole;
-    count++;
-    return `exports.${name} = ${value};\n`;
-  });
-  // Of so many properties V8 makes a hash table, unless the object is somebody's prototype.
-  return count > mostFast ? `${plain}\nObject.create(exports);` : plain;
-}
-
-const mostFast = 100;
-
 /** One such character in a string, and V8 keeps the whole file with two bytes a character. */
 const beyondAscii = /[^\0-\x7f]/g;
 const escaped = (char: string): string => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
@@ -148,8 +124,7 @@ const plugin = {
     const linked = code
       .replaceAll(`require("${ownApi}")`, `require("${path}")`)
       .replace(beyondAscii, escaped);
-    const direct = linked.replace(interop, withDefault).replace(interopRuntime, '');
-    return { code: withValues(direct), map: null };
+    return { code: linked.replace(interop, withDefault).replace(interopRuntime, ''), map: null };
   },
   generateBundle(_options: unknown, files: Record<string, { code?: string }>) {
     const isUsed = Object.values(files).some(({ code }) => code?.includes('require_rolldown_runtime'));

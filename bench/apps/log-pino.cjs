@@ -3,7 +3,8 @@ const pino = require('pino');
 const { fields, failure } = require('./records.cjs');
 const loop = require('./loop.cjs');
 
-const log = pino();
+// `pino()` alone keeps its lines until the loop rests: what Sonde does is writing each at once.
+const log = pino(pino.destination({ fd: 1, sync: process.env.BENCH_ASYNC !== 'yes' }));
 const write = failure
   ? (at) => log.error({ err: failure, ...fields(at) }, 'order created')
   : (at) => log.info(fields(at), 'order created');

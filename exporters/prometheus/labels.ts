@@ -1,5 +1,6 @@
 /** Label sets as text: whatever an attribute is called and holds, the page can be read. */
 import type { Attributes } from '@opentelemetry/api';
+import { flat } from '../../src/flat.ts';
 import { redactAttributes, redaction } from '../../src/processing/redact.ts';
 import { labelName } from './names.ts';
 
@@ -52,7 +53,7 @@ export function seriesLabels(attributes: Attributes): string {
   }
   const written = texts.byAttributes.get(attributes);
   if (written !== undefined) return written;
-  const text = labelsText(redactAttributes(attributes));
+  const text = flat(labelsText(redactAttributes(attributes)));
   texts.byAttributes.set(attributes, text);
   return text;
 }
@@ -60,13 +61,13 @@ export function seriesLabels(attributes: Attributes): string {
 /** `a="1",b="x"`. Attributes whose names become the same are one label, their values joined as the rules say. */
 export function labelsText(attributes: Attributes): string {
   let text = '';
-  let names: Set<string> | undefined;
+  const names: string[] = [];
   let isClash = false;
   for (const key in attributes) {
     const name = nameOf(key);
-    names ??= new Set();
-    if (names.has(name)) isClash = true;
-    names.add(name);
+    // A series has a handful: a list is read sooner than a set is made.
+    isClash ||= names.includes(name);
+    names.push(name);
     text += `${text === '' ? '' : ','}${name}="${escaped(valueText(attributes[key]))}"`;
   }
   return isClash ? joined(attributes) : text;

@@ -4,6 +4,7 @@
  */
 import type { Attributes, Stamp } from '../context/correlation.ts';
 import { diagnostics } from '../diagnostics.ts';
+import { flat } from '../flat.ts';
 import type { Mask } from '../processing/masks.ts';
 import { maskOf, needsPath, perKey, redactText } from '../processing/redact.ts';
 import { describeError, type ErrorShape, stackText } from './error-shape.ts';
@@ -49,8 +50,6 @@ const fixedNames = [
   'trace_flags',
   'correlation_id',
 ];
-/** Names come from code, so there are few; whoever makes them from data pays for it alone. */
-const mostKept = 2_000;
 /** What one source of fields may put into a line; each value has limits of its own. */
 const mostFields = 1_000;
 const mostText = 1_048_576;
@@ -63,14 +62,14 @@ const mostText = 1_048_576;
 export function jsonFormat(options: JsonFormatOptions = {}): Format {
   const resource = options.resource ?? {};
   const fixed = [...fixedNames, ...(options.requestId ? ['request_id'] : []), ...Object.keys(resource)];
-  const loggerPart = kept((name) => `${quote(name)},"message":`);
+  const headPart = headWriter();
   const idsPart = lastIds(options.requestId === true);
   const resourcePart = membersWriter(sameName)(resource);
   const dataPart = dataWriter(reserving(fixed), 'event.name');
   const releasePart = releaseWriter(resource, membersWriter(sameName));
 
   return (record) => {
-    const text = `{"timestamp":"${isoTime(record.time)}","level":"${record.level}","logger":${loggerPart(record.logger)}${quote(redactText(record.message))}${idsPart(record.stamp)}${resourcePart}${dataPart(record)}`;
+    const text = `{"timestamp":"${isoTime(record.time)}${headPart(record)}${quote(redactText(record.message))}${idsPart(record.stamp)}${resourcePart}${dataPart(record)}`;
     return record.error === undefined
       ? `${text}}`
       : `${text}${releasePart(record)}${errorPart(record)}${options.breadcrumbs ? trailPart(record) : ''}}`;
@@ -143,7 +142,7 @@ function errorPart({ error, seen }: LogRecord): string {
   if (shape.code !== undefined) text += `,"error.code":${jsonText(shape.code)}`;
   text += `,"error.fingerprint":"${fingerprintOf(error)}"`;
   if (seen === true) text += ',"error.seen":true';
-  if (stack !== undefined) text += `,"error.stack":${quote(stack)}`;
+  if (stack !== undefined) text += `,"error.stack":${stackQuoted(stack)}`;
   if (shape.cause !== undefined) text += `,"error.cause":${errorText(withoutStacks(shape.cause))}`;
   if (shape.errors !== undefined) {
     text += `,"error.errors":[${shape.errors.map((inner) => errorText(withoutStacks(inner))).join(',')}]`;
@@ -169,7 +168,7 @@ function partOf(nameOf: OutName): (key: string) => Part {
   return perKey((key, mask) => {
     const name = nameOf(redactText(key));
     if (name === undefined) return elsewhere;
-    return { text: `,${quoteKey(name)}:`, mask, byPath: needsPath(key) };
+    return { text: flat(`,${quoteKey(name)}:`), mask, byPath: needsPath(key) };
   });
 }
 
@@ -226,16 +225,41 @@ function has(fields: Fields, key: string): boolean {
   }
 }
 
-/** Remembers what `make` gave for each text. */
-function kept(make: (text: string) => string): (text: string) => string {
-  const memory = new Map<string, string>();
-  return (text) => {
-    const found = memory.get(text);
-    if (found !== undefined) return found;
-    const made = make(text);
-    if (memory.size < mostKept) memory.set(text, made);
-    return made;
+/** Names come from code, so there are few; whoever makes them from data pays for it alone. */
+const mostKept = 2_000;
+
+/** What stands between the time and the message. */
+function headWriter(): (record: LogRecord) => string {
+  const memory = new Map<string, Map<string, string>>();
+  return ({ level, logger }) => {
+    let heads = memory.get(logger);
+    if (heads === undefined) {
+      if (memory.size >= mostKept) memory.clear();
+      heads = new Map();
+      memory.set(logger, heads);
+    }
+    let head = heads.get(level);
+    if (head === undefined) {
+      head = flat(`","level":"${level}","logger":${quote(logger)},"message":`);
+      heads.set(level, head);
+    }
+    return head;
   };
+}
+
+/** What one text may keep of the memory. */
+const longestStack = 65_536;
+let lastStack = '';
+let lastStackQuoted = '""';
+
+/** The stack of an error is most of its line, and errors come in runs of one kind. */
+function stackQuoted(stack: string): string {
+  if (stack === lastStack) return lastStackQuoted;
+  const quoted = flat(quote(stack));
+  if (stack.length > longestStack) return quoted;
+  lastStack = stack;
+  lastStackQuoted = quoted;
+  return quoted;
 }
 
 /** Records come in runs of one span: the text of its ids is kept until another one speaks. */
@@ -254,7 +278,7 @@ function lastIds(requestId: boolean): (stamp: Stamp) => string {
       return text;
     }
     last = stamp;
-    text = idsText(stamp, requestId);
+    text = flat(idsText(stamp, requestId));
     return text;
   };
 }
@@ -280,7 +304,7 @@ function lastMembers(keyPart: (key: string) => Part): (fields: Fields) => string
     if (fields === last) return text;
     let made = memory.get(fields);
     if (made === undefined) {
-      made = membersOf(fields, keyPart);
+      made = flat(membersOf(fields, keyPart));
       if (!isPlain(fields)) return made;
       memory.set(fields, made);
     }

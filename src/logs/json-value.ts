@@ -3,6 +3,7 @@
  * string; what is too long, too deep or too much is cut and says so.
  */
 
+import { flat } from '../flat.ts';
 import type { Mask } from '../processing/masks.ts';
 import { masked } from '../processing/masks.ts';
 import { maskOf, needsPath, perKey, redactCard, redactText } from '../processing/redact.ts';
@@ -238,7 +239,7 @@ interface Member {
 }
 
 const memberOf: (key: string) => Member = perKey((key, mask) => ({
-  text: `${quoteKey(redactText(key))}:`,
+  text: flat(`${quoteKey(redactText(key))}:`),
   mask,
   needsPath: needsPath(key),
 }));

@@ -1,4 +1,5 @@
 /** The wall clock of records, finer than a millisecond, and its text. */
+import { flat } from '../flat.ts';
 
 /** NaN until the first look: `performance` is not loaded for nothing. */
 let offset = Number.NaN;
@@ -30,7 +31,7 @@ export function isoTime(time: number): string {
   if (!(part >= 0 && part < 1000) || secondText === '') startSecond(millis);
   const rest = lastSecondRest(millis);
   lastMillis = millis;
-  lastText = `${secondText}${rest < 10 ? '00' : rest < 100 ? '0' : ''}${rest}Z`;
+  lastText = flat(`${secondText}${rest < 10 ? '00' : rest < 100 ? '0' : ''}${rest}Z`);
   return lastText;
 }
 

@@ -45,12 +45,28 @@ export function redactText(text: string): string {
 
 const frameLead = '\n    at ';
 
-/** A stack without its secrets. Errors come from few places: the frames of each are read once. */
+/** What one text may keep of the memory. */
+const longestKept = 65_536;
+let lastRules: Redaction | undefined;
+let lastStack = '';
+let lastClean = '';
+
+/** A stack without its secrets. Errors come in runs of one kind: the last one is remembered. */
 export function redactStack(stack: string): string {
-  const at = stack.indexOf(frameLead);
-  if (at < 0) return redactText(stack);
   const rules = redaction();
-  return rules.text(stack.slice(0, at)) + rules.frames(stack.slice(at));
+  if (stack === lastStack && rules === lastRules) return lastClean;
+  const clean = cleanStack(stack, rules);
+  if (stack.length > longestKept) return clean;
+  lastStack = stack;
+  lastRules = rules;
+  lastClean = clean;
+  return clean;
+}
+
+/** Errors come from few places: the frames of each are read once. */
+function cleanStack(stack: string, rules: Redaction): string {
+  const at = stack.indexOf(frameLead);
+  return at < 0 ? rules.text(stack) : rules.text(stack.slice(0, at)) + rules.frames(stack.slice(at));
 }
 
 /** Whether values of this name are secrets; `path` are the names above it. */
@@ -84,16 +100,15 @@ export function redactAttributes<T extends object>(attributes: T): T {
  */
 export function perKey<T>(make: (key: string, mask: Mask | undefined) => T): (key: string) => T {
   const memory = new Map<string, T>();
-  let rules: Redaction | undefined;
+  let rules = redaction();
   return (key) => {
-    const inForce = redaction();
-    if (rules !== inForce) {
+    if (rules !== redaction()) {
       memory.clear();
-      rules = inForce;
+      rules = redaction();
     }
     const known = memory.get(key);
     if (known !== undefined) return known;
-    const made = make(key, inForce.maskOf(key));
+    const made = make(key, rules.maskOf(key));
     if (memory.size < mostKept) memory.set(key, made);
     return made;
   };

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { toReadableLog } from '../../exporters/otlp/log-record.ts';
 import { describeError, isError, stackText } from '../../src/logs/error-shape.ts';
 import { jsonFormat } from '../../src/logs/json-format.ts';
+import { useRedaction } from '../../src/processing/redact.ts';
 import { recordWith } from './captured.ts';
 
 const format = jsonFormat();
@@ -35,6 +36,19 @@ describe('errors (A33)', () => {
       message: 'no rows',
       cause: { type: 'TypeError', message: 'socket closed', code: 'ECONNRESET' },
     });
+  });
+
+  it('are told alike each time, and by the rules of redaction that hold then', () => {
+    const error = new Error('the card of Mrs. Muller');
+    const plain = lineOf(error)['error.stack'];
+    expect(lineOf(error)['error.stack']).to.equal(plain);
+    useRedaction({ patterns: [/Muller/] });
+    try {
+      expect(lineOf(error)['error.stack']).to.equal(plain.replace('Muller', '[REDACTED]'));
+    } finally {
+      useRedaction({});
+    }
+    expect(lineOf(error)['error.stack']).to.equal(plain);
   });
 
   it('bring the errors of an AggregateError', () => {
