@@ -171,9 +171,10 @@ function commented(query: any, comment: (sql: string) => string): unknown {
   if (typeof query === 'string') return comment(query);
   if (typeof query.submit === 'function' || query.name || typeof query.text !== 'string') return query;
   const text = comment(query.text);
-  return text === query.text
-    ? query
-    : Object.assign(Object.create(Object.getPrototypeOf(query)), query, { text });
+  if (text === query.text) return query;
+  // Template tags (`sql-template-strings`) give their text by a getter, which nobody can assign to.
+  const copy = Object.create(Object.getPrototypeOf(query), Object.getOwnPropertyDescriptors(query));
+  return Object.defineProperty(copy, 'text', { value: text, enumerable: true, configurable: true });
 }
 
 /** Calls `query` so that the call ends with it and whatever the app gets called with runs in `caller`. */

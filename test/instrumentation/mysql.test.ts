@@ -119,6 +119,17 @@ for (const library of ['mysql2', 'mysql']) {
         expect(process.calls()[0]?.attributes['db.response.returned_rows']).to.equal(2);
       });
 
+      it('a query through a cluster of pools, once', async () => {
+        const cluster = driver.createPoolCluster();
+        cluster.add('first', place);
+        const { id } = await process.within('cluster', () =>
+          called((done) => cluster.of('*').query('SELECT * FROM sonde_goods', done)),
+        );
+        expect(id).to.equal('cluster');
+        expect(names()).to.deep.equal(['SELECT sonde_goods']);
+        await called((done) => cluster.end(done));
+      });
+
       it('a query that fails without a callback', async () => {
         const [error] = await once(pool.query('SELECT * FROM sonde_missing'), 'error');
         expect(error.code).to.equal('ER_NO_SUCH_TABLE');

@@ -126,6 +126,15 @@ describe('pg', () => {
       });
     }
 
+    it('one callback that is given to several queries, each time for its own caller', async () => {
+      const seen: (string | undefined)[] = [];
+      const done = () => seen.push(correlationHere());
+      for (const id of ['first', 'second']) process.within(id, () => client.query('SELECT 1', done));
+      await client.query('SELECT 1');
+      expect(seen).to.deep.equal(['first', 'second']);
+      expect(names()).to.deep.equal(['SELECT', 'SELECT', 'SELECT']);
+    });
+
     it('leaves the app its own config object', async () => {
       const callback = () => {};
       const config = { text: 'SELECT 1', callback };

@@ -68,6 +68,13 @@ describe('statements with their trace', () => {
       expect(rows[0].query).to.equal(`${text} ${last()}`);
     }
     expect(config).to.deep.equal({ text });
+    class Tagged {
+      get text(): string {
+        return text;
+      }
+    }
+    const { rows: tagged } = await client.query(new Tagged());
+    expect(tagged[0].query).to.equal(`${text} ${last()}`);
     for (const name of ['first', 'first']) {
       const { rows } = await client.query({ name, text });
       expect(rows[0].query).to.equal(text);
