@@ -286,6 +286,7 @@ const amazon: QueueCase = {
 for (const library of [
   bull,
   rabbit('amqplib'),
+  rabbit('amqplib-1'),
   rabbit('amqplib-0'),
   boss,
   kafka,
