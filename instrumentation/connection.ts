@@ -31,6 +31,8 @@ export interface Opening {
   fault(error: unknown): DatabaseFault;
   /** Called in the opening call, before anything is opened. */
   follow?(owner: any, caller: Context): Follower | undefined;
+  /** The same of a connection that a pool makes: nobody waits for this one. */
+  made?(owner: any): Follower | undefined;
 }
 
 /** Callbacks that are followed already: pools ask themselves again for those that had to wait. */
@@ -46,6 +48,7 @@ export function openedByNobody({
   fault,
   pool,
   follow,
+  made,
 }: Opening): (original: Method) => Method {
   return (original) =>
     function (this: object, ...args) {
@@ -54,7 +57,7 @@ export function openedByNobody({
       if (pool !== undefined) notePool(pool, this);
       const caller = activeContext();
       const startTime = Date.now();
-      const follower = follow?.(this, caller);
+      const follower = follow?.(this, caller) ?? made?.(this);
       const got = (connection: unknown) => follower?.got(connection);
       const refused = (error: unknown) => {
         follower?.refused(error);

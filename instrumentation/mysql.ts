@@ -59,12 +59,12 @@ export function mysql(): Instrumentation {
       const pools = poolSensor<Pool>(sensors, poolReader);
       done.add(pools.stop);
       const opening = { database, target: targetOf, fault: faultOf };
-      const makes = ({ _pool }: Owner) => (_pool ? pools.makes(_pool) : undefined);
+      const made = ({ _pool }: Owner) => (_pool ? pools.makes(_pool) : undefined);
       // `mysql` loads its classes when somebody makes the first pool; one that nobody uses opens nothing.
       if (specifier === 'mysql') exports.createPool({});
       for (const { connection, pool } of classesOf(specifier)) {
         done.once(connection, (prototype) =>
-          patchConnection(prototype, { ...opening, follow: makes }, done, sqlComment(sensors.config)),
+          patchConnection(prototype, { ...opening, made }, done, sqlComment(sensors.config)),
         );
         done.once(pool, (prototype) => patchPool(prototype, opening, pools));
       }
