@@ -110,14 +110,24 @@ function end(stream: Stream, exchange: ServerExchange): void {
   exchange.end(status === undefined ? undefined : Number(status), isCut ? aborted : undefined);
 }
 
-/** The id of this unit of work, unless the app has set it. */
+/** The id of this unit of work, unless the app has set it; and its trace, where somebody asks for it. */
 function echoing(original: Respond, exchange: ServerExchange): Respond {
   return function respond(headers, options) {
-    const added = exchange.echoHeader(headers ?? {});
-    if (added === undefined) return original.call(this, headers, options);
-    const all = Array.isArray(headers)
-      ? [...headers, ...added]
-      : { ...(headers as object), [added[0]]: added[1] };
-    return original.call(this, all, options);
+    const echo = exchange.echoHeader(headers ?? {});
+    const { timing } = exchange;
+    if (echo === undefined && timing === undefined) return original.call(this, headers, options);
+    const added = { ...(echo && { [echo[0]]: echo[1] }), ...(timing && { 'server-timing': timing }) };
+    return original.call(this, joined(headers, added), options);
   };
+}
+
+/** `Server-Timing` is a list: what the app says in it stays. */
+function joined(headers: unknown, added: Readonly<Record<string, string>>): unknown {
+  if (Array.isArray(headers)) return [...headers, ...Object.entries(added).flat()];
+  const own = (headers ?? {}) as Readonly<Record<string, unknown>>;
+  const all = Object.entries(added).map(([name, value]) => {
+    const [before] = Object.keys(own).filter((each) => each.toLowerCase() === name);
+    return before === undefined ? [name, value] : [before, [own[before], value].flat()];
+  });
+  return { ...own, ...Object.fromEntries(all) };
 }

@@ -116,9 +116,15 @@ export class ServerExchange implements Exchange {
 
   /** One more line of a list: it stands beside those of the app. */
   timingLine(response: ServerResponse): string {
-    if (!this.server.serverTiming || response.statusCode < 200) return '';
+    const timing = response.statusCode < 200 ? undefined : this.timing;
+    return timing === undefined ? '' : `Server-Timing: ${timing}\r\n`;
+  }
+
+  /** What `Server-Timing` tells of the trace, where somebody asks for it. */
+  get timing(): string | undefined {
+    if (!this.server.serverTiming) return undefined;
     const context = this.span.spanContext();
-    return `Server-Timing: traceparent;desc="${formatTraceparent(context, context.traceFlags)}"\r\n`;
+    return `traceparent;desc="${formatTraceparent(context, context.traceFlags)}"`;
   }
 
   /** The correlation id. */

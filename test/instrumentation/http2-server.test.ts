@@ -132,6 +132,21 @@ describe('HTTP/2 server', () => {
     });
   }
 
+  for (const own of [{}, { 'Server-Timing': 'db;dur=53' }, ['Server-Timing', 'db;dur=53']]) {
+    it(`tells its trace in Server-Timing on option, beside ${JSON.stringify(own)} of the app`, async () => {
+      const listen = (target: Http2Server) =>
+        target.on('stream', (stream) => stream.respond(own as never, { endStream: true }));
+      await serve(listen, { http: { serverTiming: true } });
+      const answer = await ask({});
+      const [span] = await observed.ended(1);
+      const { traceId, spanId } = span!.spanContext();
+      const trace = `traceparent;desc="00-${traceId}-${spanId}-01"`;
+      const isOwn = Object.keys(own).length > 0;
+      expect(answer['server-timing']).to.equal(isOwn ? `db;dur=53, ${trace}` : trace);
+      expect(answer['x-correlation-id']).to.equal('order-7');
+    });
+  }
+
   it('keeps requests of one session apart, and continues the trace of each caller', async () => {
     await serve((target) =>
       target.on('request', async (request, response) => {

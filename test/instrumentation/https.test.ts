@@ -45,6 +45,9 @@ describe('HTTPS', () => {
     const spans = await observed.ended(2);
     const client = spans.find((span) => span.kind === SpanKind.CLIENT)!;
     const server = spans.find((span) => span.kind === SpanKind.SERVER)!;
+    for (const name of ['sonde.dns_ms', 'sonde.connect_ms', 'sonde.tls_ms']) {
+      expect(client.attributes[name], name).to.be.a('number').at.least(0);
+    }
     expect(client.attributes['url.full']).to.equal(`https://localhost:${running.port}/orders`);
     expect(server.attributes).to.include({ 'url.scheme': 'https', 'server.port': running.port });
     expect(server.parentSpanContext?.spanId).to.equal(client.spanContext().spanId);
