@@ -134,7 +134,7 @@ function isUnmanned({ outcome, unnamed, code }: Attempt): boolean {
   return outcome === 'failed' && unnamed === true && code === 'ECONNREFUSED';
 }
 
-/** What the destination asks for is never undercut; otherwise half of the delay is left to chance. */
-function nextDelay(asked: number | undefined, delay: number): number {
+/** What the destination asks for is never undercut; otherwise half of the delay is left to chance. Milliseconds. */
+export function nextDelay(asked: number | undefined, delay: number): number {
   return asked === undefined ? delay * (0.5 + Math.random() / 2) : asked * (1 + Math.random() * 0.05);
 }

@@ -1,5 +1,11 @@
 import { expect } from 'chai';
-import { type Attempt, type RetryPolicy, retryDefaults, retrying } from '../../src/delivery/retry.ts';
+import {
+  type Attempt,
+  nextDelay,
+  type RetryPolicy,
+  retryDefaults,
+  retrying,
+} from '../../src/delivery/retry.ts';
 import { createStandby } from '../../src/delivery/standby.ts';
 import type { Exporter } from '../../src/exporter.ts';
 import { type Ear, ear, eventually } from '../support/otlp-items.ts';
@@ -39,7 +45,9 @@ describe('retrying', () => {
   it('waits as long as the destination asks, and no more than 10 % longer', async () => {
     const { exporter, times } = answering({ ...failed, retryAfterMillis: 300 }, { outcome: 'ok' });
     await retrying(exporter, policy).export([1]);
-    expect(times[1]! - times[0]!).to.be.within(299, 330);
+    expect(times[1]! - times[0]!).to.be.at.least(299);
+    // How late a timer is says more about the machine than about the wait.
+    for (let i = 0; i < 1000; i++) expect(nextDelay(300, 1000)).to.be.within(300, 330);
   });
 
   it('waits longer each time, up to a limit, and never twice the same', async () => {

@@ -178,10 +178,11 @@ describe('AWS Lambda (stub of the runtime API, runtime of our own)', () => {
     expect(answer, fn.output()).to.include({ kind: 'response', body: '{"number":1}' });
     expect(orders()).to.deep.equal([]);
     sink.failAlways(undefined);
-    await fn.invoke({ number: 2 }, 'request-2');
-    await fn.invoke({ number: 3 }, 'request-3');
-    const ids = orders().map(({ attributes }) => attributes.aws_request_id);
-    expect(ids).to.include.members(['request-1', 'request-2', 'request-3']);
+    const ids = () => orders().map(({ attributes }) => attributes.aws_request_id);
+    // What is still waiting for the answer that never comes goes out with the call after that.
+    for (let number = 2; number < 8 && !ids().includes('request-1'); number++)
+      await fn.invoke({ number }, `request-${number}`);
+    expect(ids()).to.include.members(['request-1', 'request-2']);
   });
 
   for (const { name, path } of nodeVersions()) {
