@@ -108,6 +108,31 @@ const withDefault = (_line: string, name: string): string =>
 const beyondAscii = /[^\0-\x7f]/g;
 const escaped = (char: string): string => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
+const here = /require\("url"\)\.pathToFileURL\(__filename\)\.href/g;
+const partRow = /^(\t\w+: )("\.\/(?:parts\/\w+|core)\.cjs")/gm;
+
+/**
+ * What another bundler needs to take all of Sonde along: each part required by its name in so many words, still when
+ * it is first needed. As an ES module the app's bundle has no `__filename`.
+ */
+function takenAlong(code: string): string {
+  return code
+    .replace(partRow, '$1{ path: $2, load: () => require($2) }')
+    .replace(/require\$1\(parts\[part\]\)/, 'parts[part].load()')
+    .replace(/require\$1\.resolve\(parts\[part\]\)/, 'require$1.resolve(parts[part].path)')
+    .replace(/createRequire\(require\("url"\)[^)]*\)\.href\)\("\.\/gate\.cjs"\)/, 'require("./gate.cjs")')
+    .replace(
+      here,
+      'require("url").pathToFileURL(typeof __filename === "string" ? __filename : process.execPath).href',
+    );
+}
+
+/** After all else. */
+const along = {
+  name: 'sonde-along',
+  renderChunk: (code: string) => ({ code: takenAlong(code), map: null }),
+};
+
 const plugin = {
   name: 'sonde',
   resolveId(id: string, importer?: string) {
@@ -146,6 +171,7 @@ async function bundleApi(): Promise<string[]> {
     input: join(root, 'src/api.ts'),
     platform: 'node',
     external: [/^node:/],
+    plugins: [along],
     transform: { define: { __SONDE_API_VERSION__: JSON.stringify(version) } },
   });
   const written = await build.write({
@@ -187,7 +213,7 @@ export async function bundle(): Promise<string[]> {
     input: entries(),
     platform: 'node',
     external: [...builtinModules, /^node:/],
-    plugins: [plugin],
+    plugins: [plugin, along],
     resolve: { conditionNames: ['node', 'import', 'default'] },
     // The absent ones have no other exports.
     shimMissingExports: true,

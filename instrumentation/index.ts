@@ -9,6 +9,7 @@ import type { OfficialInstrumentation } from '../src/official.ts';
 import { tryInstrumentation } from '../src/official-guard.ts';
 import { type Bridge, bridgeTo } from './bridge.ts';
 import { bullmqSandbox, mayBeSandbox } from './bullmq-sandbox.ts';
+import { tellBundled } from './bundled.ts';
 import { bunyan } from './bunyan.ts';
 import { childProcess } from './child-process.ts';
 import { consoleBridge } from './console.ts';
@@ -201,6 +202,7 @@ export function armAll(sensors: Sensors, given: readonly OfficialInstrumentation
   const all = [...always.map((make) => make()), watchOfficial(meet), ...byName, tail];
   const armed: Armed = arm([...all, ...own.filter(({ name }) => isChosen(name))], sensors);
   for (const official of given) if (!meet(official)) switchOff(official);
+  tellBundled(own.flatMap(({ modules }) => modules));
   return armed;
 }
 

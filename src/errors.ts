@@ -12,6 +12,8 @@ export const errorTable = {
     'Let every package use one @opentelemetry/api: run `npm dedupe`, or update the older copy.',
   SONDE_ERR_LOADED_EARLY:
     "Load Sonde first: `node --import sonde/register`, or `import './telemetry.js'` before anything else.",
+  SONDE_ERR_BUNDLED:
+    'Keep them out of the bundle: `--external:NAME` (esbuild), `externals` (webpack), `serverExternalPackages` (Next.js).',
   SONDE_ERR_EXPORT:
     'See the cause in the message; telemetry is kept while it can be, and counted when it is lost.',
   SONDE_ERR_STANDBY:

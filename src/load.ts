@@ -3,6 +3,7 @@
  * This is the only `createRequire`; the build turns each literal path into the bundled part.
  */
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 
 const require = createRequire(import.meta.url);
 
@@ -70,6 +71,11 @@ export function load<T>(part: Part): T {
 /** Where a part is: for a worker thread, which loads it by itself. */
 export function partPath(part: Part): string {
   return require.resolve(parts[part]);
+}
+
+/** Whether the app's own bundle has taken Sonde in, so that this is no file of Sonde's any more. */
+export function isInlined(): boolean {
+  return !/[\\/](?:gate\.cjs|load\.ts)$/.test(fileURLToPath(import.meta.url));
 }
 
 /** A module of the app by its path from the current folder, or by its package's name. Throws what loading throws. */

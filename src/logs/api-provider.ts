@@ -3,7 +3,6 @@ import type { Context } from '@opentelemetry/api';
 import { activeContext } from '../context/context.ts';
 import { stampOf } from '../context/correlation.ts';
 import { diagnostics } from '../diagnostics.ts';
-import { nameText } from '../processing/name-text.ts';
 import { jsonText } from './json-value.ts';
 import { levelOf, parseLevel, severity } from './levels.ts';
 import { emit } from './pipeline.ts';
@@ -36,14 +35,14 @@ export interface ApiLoggerProvider {
 /** For `logs.setGlobalLoggerProvider`: a scope is a logger name. */
 export const apiLoggerProvider: ApiLoggerProvider = {
   getLogger(name, version) {
-    const logger = typeof name === 'string' ? name : nameText(name ?? '');
+    const logger = String(name ?? '');
     return {
       emit(record) {
         try {
           send(record, logger, version);
         } catch (error) {
           diagnostics.count('logs.call_errors');
-          diagnostics.debug(`A record of the logs API could not be read: ${nameText(error)}`);
+          diagnostics.debug(`A record of the logs API could not be read: ${String(error)}`);
         }
       },
       enabled(options) {
