@@ -1,5 +1,6 @@
 /** Who is compared: flags in front of the same script, and what their environment says. */
 import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 
 /** The folder every child runs in, so that `--require` finds the peers as a user's app would. */
 export const home: string = import.meta.dirname;
@@ -41,6 +42,15 @@ const noAccessLog = { SONDE_ACCESS_LOG: 'off' };
 export const sonde: Contender = { name: 'Sonde', flags: ['--require', 'sonde/register'], env: noAccessLog };
 
 export const sondeAccessLog: Contender = { ...sonde, name: 'Sonde, access log on', env: {} };
+
+/** Where `sondeSpool` keeps what waits; whoever runs it removes it. */
+export const spoolFolder: string = `${tmpdir()}/sonde-bench-spool-${process.pid}`;
+
+export const sondeSpool: Contender = {
+  ...sonde,
+  name: 'Sonde, spool on',
+  env: { ...noAccessLog, SONDE_SPOOL_DIR: spoolFolder },
+};
 
 export const sondeSampledOut: Contender = {
   ...sonde,

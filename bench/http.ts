@@ -1,4 +1,5 @@
 /** CPU per request of a `node:http` server and an Express route. All servers live at once and take turns. */
+import { rmSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { Partner } from './child.ts';
 import {
@@ -13,6 +14,8 @@ import {
   sonde,
   sondeAccessLog,
   sondeSampledOut,
+  sondeSpool,
+  spoolFolder,
 } from './contenders.ts';
 import { median, minimum, pairedRatio, ratio, shuffled, table } from './figures.ts';
 
@@ -63,6 +66,7 @@ async function compare(
     nodeSdk,
     nodeSdkSampledOut,
     sonde,
+    sondeSpool,
     sondeAccessLog,
     sondeSampledOut,
   ]);
@@ -83,6 +87,7 @@ async function compare(
   } finally {
     for (const server of servers) server.partner.stop();
     load.stop();
+    rmSync(spoolFolder, { recursive: true, force: true });
   }
 }
 

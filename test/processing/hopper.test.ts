@@ -49,6 +49,28 @@ describe('the hopper', () => {
     expect(seen.every((isUnobserved) => isUnobserved)).to.equal(true);
   });
 
+  it('packs one batch in a turn of the event loop, however many wait', async () => {
+    let turn = 0;
+    const turns: number[] = [];
+    const count = () => {
+      turn++;
+      if (turns.length < 3) setImmediate(count);
+    };
+    const hopper = new Hopper<number>({
+      signal: 'traces',
+      batch: { ...config, scheduleDelayMillis: 1 },
+      pack: ({ length }) => {
+        expect(length).to.be.at.most(4);
+        turns.push(turn);
+      },
+      refuse: () => undefined,
+    });
+    for (const n of numbers(11)) hopper.add(n);
+    setImmediate(count);
+    await eventually(() => turns.length === 3);
+    expect(new Set(turns).size).to.equal(3);
+  });
+
   it('packs what there is after the delay', async () => {
     const { hopper, packed } = hopperOf({ scheduleDelayMillis: 5 });
     hopper.add(1);
