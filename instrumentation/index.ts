@@ -27,6 +27,7 @@ import { canHookLoads } from './namespaces.ts';
 import { otelApi } from './otel-api.ts';
 import { pino } from './pino.ts';
 import { runtime } from './runtime.ts';
+import { sentrySpans } from './sentry.ts';
 import { tellTogether, twinsOf, watchOfficial, watchTracers } from './twins.ts';
 import { winston } from './winston.ts';
 import { workerNames, workerThreads } from './worker-threads.ts';
@@ -199,7 +200,8 @@ export function armAll(sensors: Sensors, given: readonly OfficialInstrumentation
     prefer === 'own' || canHookLoads()
       ? []
       : [watchTracers((name) => void meet({ instrumentationName: name }))];
-  const all = [...always.map((make) => make()), watchOfficial(meet), ...byName, tail];
+  const sentry = isChosen('http') ? [sentrySpans()] : [];
+  const all = [...always.map((make) => make()), watchOfficial(meet), ...byName, ...sentry, tail];
   const armed: Armed = arm([...all, ...own.filter(({ name }) => isChosen(name))], sensors);
   for (const official of given) if (!meet(official)) switchOff(official);
   tellBundled(own.flatMap(({ modules }) => modules));

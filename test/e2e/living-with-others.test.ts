@@ -51,6 +51,7 @@ const files: Readonly<Record<string, string>> = {
   'sdk.mjs': `import { NodeSDK } from '@opentelemetry/sdk-node';
     import { getNodeAutoInstrumentations } from '@opentelemetry/auto-instrumentations-node'; ${nodeSdk}`,
   'sentry.mjs': sentry('@sentry/node'),
+  'sentry-10.mjs': sentry('sentry-node-10'),
   'dd.cjs': "require('dd-trace').init({ startupLogs: false });",
   'prom.cjs': `const log = require('pino')(); ${express("app.use(require('express-prom-bundle')({ includePath: true }));")}`,
   'pino-http.cjs': `const log = require('pino')(); ${express("app.use(require('pino-http')({ logger: log }));")}`,
@@ -68,6 +69,7 @@ const packages = [
   'pino',
   'pino-http',
   'prom-client',
+  'sentry-node-10',
 ];
 
 interface Company {
@@ -129,6 +131,10 @@ const companies: Readonly<Record<string, Company>> = {
   'Sentry after it': {
     args: ['--import', 'sonde/register', '--import', './sentry.mjs', 'app.cjs'],
     sends: '/api/1/envelope/',
+  },
+  'Sentry 10 after it': {
+    args: ['--import', 'sonde/register', '--import', './sentry-10.mjs', 'app.cjs'],
+    says: /SONDE_ERR_FOREIGN_SDK/,
   },
   'Sentry before it, in ES modules': {
     args: ['--import', './sentry.mjs', '--import', 'sonde/register', 'app.mjs'],
