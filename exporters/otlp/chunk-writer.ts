@@ -157,6 +157,24 @@ export class ChunkWriter {
     return true;
   }
 
+  /** A KeyValue whose value is a whole number from 0 to 2 ** 31; `false` where a length in it takes more than one byte. */
+  countAttribute(tag: number, key: Uint8Array, count: number): boolean {
+    const digits = varintSize(count);
+    const size = key.length + digits + 3;
+    if (size > shortLength) return false;
+    const at = this.#room(size + 2);
+    const bytes = this.#bytes;
+    const value = at + 2 + key.length;
+    bytes[at] = tag;
+    bytes[at + 1] = size;
+    copy(key, bytes, at + 2);
+    bytes[value] = 0x12;
+    bytes[value + 1] = digits + 1;
+    bytes[value + 2] = 0x18;
+    this.#at = writeLength(bytes, value + 3, count);
+    return true;
+  }
+
   #longAttribute(tag: number, key: Uint8Array, text: string): void {
     const attribute = this.open(tag);
     this.raw(key);

@@ -57,6 +57,7 @@ export function writeAttribute(writer: ChunkWriter, tag: number, key: Uint8Array
     writer.textAttribute(tag, key, value);
     return;
   }
+  if (isCount(value) && writer.countAttribute(tag, key, value)) return;
   const attribute = writer.open(tag);
   writer.raw(key);
   writeValue(writer, keyValue.value, value);
@@ -81,6 +82,11 @@ export function writeValue(writer: ChunkWriter, tag: number, value: unknown): vo
       if (value !== null) writeComposite(writer, value);
   }
   writer.close(opened);
+}
+
+/** Ports, sizes, statuses: most numbers. */
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value <= 0x7fff_ffff && Number.isInteger(value);
 }
 
 function isInt64(value: number): boolean {
