@@ -12,6 +12,7 @@ const parts = {
   start: './start.ts',
   sdk: './traces/sdk.ts',
   officialConsole: './traces/official-console.ts',
+  stabilised: './traces/stabilised.ts',
   encoding: '../exporters/otlp/encoding.ts',
   otlp: '../exporters/otlp/otlp.ts',
   otlpLines: '../exporters/otlp/lines.ts',

@@ -76,9 +76,14 @@ for (const [country, length] of ibanLengths) {
   lengthByLetters[(country.charCodeAt(0) - 65) * 26 + country.charCodeAt(1) - 65] = length;
 }
 
-/** Of all numbers that come up on the way: a look-up is quicker than a division. */
-const remainders = new Uint8Array(96 * 100 + 36);
-for (let i = 0; i < remainders.length; i++) remainders[i] = i % 97;
+/** Of all numbers that come up on the way: a look-up is quicker than a division. Made for the first IBAN. */
+let remainders: Uint8Array | undefined;
+
+function madeRemainders(): Uint8Array {
+  const made = new Uint8Array(96 * 100 + 36);
+  for (let i = 0; i < made.length; i++) made[i] = i % 97;
+  return made;
+}
 
 /** How long an IBAN of this country is, by its letters in any case; 0 where there is none. */
 export function ibanLength(first: number, second: number): number {
@@ -87,5 +92,6 @@ export function ibanLength(first: number, second: number): number {
 
 /** Goes on with the remainder by 97 of a number in which letters count as 10 to 35. */
 export function mod97(rest: number, code: number): number {
+  remainders ??= madeRemainders();
   return remainders[code < 58 ? rest * 10 + code - 48 : rest * 100 + (code | 32) - 87]!;
 }
