@@ -71,7 +71,8 @@ function reach(file: string, seen: Set<string> = new Set()): Set<string> {
 const needed = new Set(['start', 'index'].flatMap((door) => [...reach(join(root, 'src', `${door}.ts`))]));
 
 /** The SDK's part shares these few lines with others: a file each would cost more than they do. */
-const withSdk = /^src[\\/](?:metrics[\\/](?:turn|producers)|traces[\\/]watched)\.ts$/;
+const withSdk =
+  /^src[\\/](?:metrics[\\/](?:turn|producers|collected)|traces[\\/]watched|logs[\\/]finding)\.ts$/;
 
 /** What every start needs, and what the functions of `sonde` are made of. */
 function isCore(id: string): boolean {
@@ -103,6 +104,29 @@ const interop = /^(\w+) = require_rolldown_runtime\.__toESM\(\1, 1\);$/gm;
 const interopRuntime = /^const require_rolldown_runtime = require\("[./]+rolldown-runtime\.cjs"\);$/m;
 const withDefault = (_line: string, name: string): string =>
   name === 'sonde_api' ? '' : `${name} = Object.create(${name}, { default: { value: ${name} } });`;
+
+/**
+ * Chunks ask each other for functions, classes and constants. A getter for each would be made at every start, and be
+ * called in the way of every use.
+ */
+const getter =
+  /Object\.defineProperty\(exports, "(\w+)", \{\s+enumerable: true,\s+get: function \(\) \{\s+return ([\w$]+);\s+\}\s+\}\);\n?/g;
+
+function withValues(code: string): string {
+  const constants = new Set(
+    Array.from(code.matchAll(/^(?:const|class|(?:async )?function\*?) ([\w$]+)/gm), ([, name]) => name),
+  );
+  let count = 0;
+  const plain = code.replace(getter, (whole, name: string, value: string) => {
+    if (!constants.has(value)) return whole;
+    count++;
+    return `exports.${name} = ${value};\n`;
+  });
+  // Of so many properties V8 makes a hash table, unless the object is somebody's prototype.
+  return count > mostFast ? `${plain}\nObject.create(exports);` : plain;
+}
+
+const mostFast = 100;
 
 /** One such character in a string, and V8 keeps the whole file with two bytes a character. */
 const beyondAscii = /[^\0-\x7f]/g;
@@ -149,7 +173,8 @@ const plugin = {
     const linked = code
       .replaceAll(`require("${ownApi}")`, `require("${path}")`)
       .replace(beyondAscii, escaped);
-    return { code: linked.replace(interop, withDefault).replace(interopRuntime, ''), map: null };
+    const direct = linked.replace(interop, withDefault).replace(interopRuntime, '');
+    return { code: withValues(direct), map: null };
   },
   generateBundle(_options: unknown, files: Record<string, { code?: string }>) {
     const isUsed = Object.values(files).some(({ code }) => code?.includes('require_rolldown_runtime'));

@@ -203,10 +203,20 @@ export class ServerExchange implements Exchange {
 
   private asServed({ status, route, userId, millis, aborted }: Ending): ServedRequest {
     const { request, response, context, activity, method, error } = this;
-    const path = pathOf(this.target);
+    const rounded = Math.round(millis * 100) / 100;
     return {
-      ...{ request, response, context, activity, method, path, route, status, aborted, userId, error },
-      millis: Math.round(millis * 100) / 100,
+      request,
+      response,
+      context,
+      activity,
+      method,
+      path: pathOf(this.target),
+      route,
+      status,
+      aborted,
+      millis: rounded,
+      userId,
+      error,
     };
   }
 }

@@ -15,16 +15,28 @@ function crypto(): typeof import('node:crypto') {
   return loaded;
 }
 
+/** Many at once, since each question to the generator costs as much as some kilobytes of its answer. */
+const randomBytes = 8192;
 /** Small, because an id that is kept keeps the text it was cut from. */
 const poolBytes = 1024;
+let random: Buffer | undefined;
+let drawn = randomBytes;
 let pool = '';
 let taken = 0;
 
-function randomHex(digits: number): string {
-  if (taken + digits > pool.length) {
-    pool = crypto().randomBytes(poolBytes).toString('hex');
-    taken = 0;
+function refill(): void {
+  if (drawn === randomBytes) {
+    random ??= Buffer.alloc(randomBytes);
+    crypto().randomFillSync(random);
+    drawn = 0;
   }
+  pool = (random as Buffer).toString('hex', drawn, drawn + poolBytes);
+  drawn += poolBytes;
+  taken = 0;
+}
+
+function randomHex(digits: number): string {
+  if (taken + digits > pool.length) refill();
   taken += digits;
   return pool.slice(taken - digits, taken);
 }

@@ -100,15 +100,16 @@ export function redactAttributes<T extends object>(attributes: T): T {
  */
 export function perKey<T>(make: (key: string, mask: Mask | undefined) => T): (key: string) => T {
   const memory = new Map<string, T>();
-  let rules = redaction();
+  let rules: Redaction | undefined;
   return (key) => {
-    if (rules !== redaction()) {
+    const inForce = redaction();
+    if (rules !== inForce) {
       memory.clear();
-      rules = redaction();
+      rules = inForce;
     }
     const known = memory.get(key);
     if (known !== undefined) return known;
-    const made = make(key, rules.maskOf(key));
+    const made = make(key, inForce.maskOf(key));
     if (memory.size < mostKept) memory.set(key, made);
     return made;
   };

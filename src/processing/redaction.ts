@@ -48,6 +48,8 @@ const longText = 256;
 const longestKept = 8_192;
 const mostFrames = 200;
 const deepest = 8;
+/** A power of two. */
+const cleanPlaces = 64;
 export const smallestCard = 4e12;
 
 const trustedNames = new Set([
@@ -77,6 +79,8 @@ export class Redaction {
   readonly #frames = new Map<string, string>();
   #last = '';
   #lastClean = '';
+  /** Short texts without secrets, each at a place of its own: those of a request are asked for by every signal. */
+  readonly #cleanTexts: string[] = new Array(cleanPlaces).fill('');
 
   constructor(rules: RedactionRules = {}) {
     const { redactKeys = [], allowKeys = [], masks = {}, patterns = [], personal = [] } = rules;
@@ -122,12 +126,23 @@ export class Redaction {
   /** The text without its secrets; the same string where there are none. */
   text(text: string, mask: string = redactedText): string {
     if (text.length < shortest || !this.isOn) return text;
-    if (text.length < longText || mask !== redactedText) return this.#clean(text, mask);
+    if (text.length < longText) return this.#short(text, mask);
+    if (mask !== redactedText) return this.#clean(text, mask);
     if (text !== this.#last) {
       this.#lastClean = this.#clean(text, mask);
       this.#last = text;
     }
     return this.#lastClean;
+  }
+
+  #short(text: string, mask: string): string {
+    const { length } = text;
+    const place =
+      (length + text.charCodeAt(length - 1) * 7 + text.charCodeAt(length >> 1)) & (cleanPlaces - 1);
+    if (this.#cleanTexts[place] === text) return text;
+    const clean = this.#clean(text, mask);
+    if (clean === text) this.#cleanTexts[place] = text;
+    return clean;
   }
 
   /** The frames of a stack without their secrets; those that were asked for lately are remembered. */
