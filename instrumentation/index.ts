@@ -98,6 +98,7 @@ const selectable: readonly (() => Instrumentation)[] = [
     () => load<typeof import('./templates.ts')>('templates').templates(),
     true,
   ),
+  whenLoaded('tedious', ['tedious'], () => load<typeof import('./tedious.ts')>('tedious').tedious()),
   whenLoaded('prom-client', ['prom-client'], () =>
     load<typeof import('./prom-client.ts')>('promClient').promClient(),
   ),

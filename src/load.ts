@@ -59,6 +59,7 @@ const parts = {
   redis: '../instrumentation/redis.ts',
   sqs: '../instrumentation/sqs.ts',
   sqlite: '../instrumentation/sqlite.ts',
+  tedious: '../instrumentation/tedious.ts',
   templates: '../instrumentation/templates.ts',
 } as const;
 

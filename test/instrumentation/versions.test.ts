@@ -8,17 +8,20 @@ import { mysql } from '../../instrumentation/mysql.ts';
 import { pg } from '../../instrumentation/pg.ts';
 import { postgres } from '../../instrumentation/postgres.ts';
 import { redis } from '../../instrumentation/redis.ts';
+import { tedious } from '../../instrumentation/tedious.ts';
 import { activeContext } from '../../src/context/context.ts';
 import { stampOf } from '../../src/context/correlation.ts';
 import { type ArmedProcess, armed } from '../support/armed.ts';
 import { importOf, requireOf, versionOf } from '../support/installed.ts';
 import { type MongoStub, startMongoStub } from '../support/mongo-stub.ts';
 import { requireMariadb, requirePostgres, requireRedis } from '../support/services.ts';
+import { startTdsStub, type TdsStub } from '../support/tds-stub.ts';
 
 const metric = 'db.client.operation.duration';
 const inPostgres = { host: '127.0.0.1', user: 'postgres', database: 'postgres' };
 const inMariadb = { host: '127.0.0.1', user: 'root', database: 'test' };
 let mongo: MongoStub;
+let tds: TdsStub;
 
 /** A span's name and its `error.type`. */
 type Seen = readonly [name: string, error?: string];
@@ -167,9 +170,26 @@ const drivers: readonly Driver[] = [
     },
     seen: [['SELECT sqlite_schema'], ['SELECT sonde_missing', 'SQLITE_ERROR']],
   },
+  {
+    name: 'tedious',
+    installed: ['tedious', 'tedious-19'],
+    require: async () => {},
+    async ask({ Connection, Request }) {
+      const options = { port: tds.port, encrypt: false, trustServerCertificate: true };
+      const authentication = { type: 'default', options: { userName: 'sa', password: 's3cret' } };
+      const connection = new Connection({ server: '127.0.0.1', authentication, options });
+      const asked = (text: string) =>
+        called((done) => connection.execSql(new Request(text, (error: unknown) => done(error))));
+      await called((done) => connection.connect(done));
+      await asked("SELECT id FROM orders WHERE name = 's3cret'");
+      await lenient(() => asked("SELECT id FROM missing WHERE name = 's3cret'"));
+      connection.close();
+    },
+    seen: [['SELECT orders'], ['SELECT missing', '208']],
+  },
 ];
 
-const all = [betterSqlite3, ioredis, mariadb, mongodb, mysql, pg, postgres, redis];
+const all = [betterSqlite3, ioredis, mariadb, mongodb, mysql, pg, postgres, redis, tedious];
 
 /** What `require` gives, in the shape of a namespace. */
 async function required(installed: string, name: string): Promise<any> {
@@ -182,12 +202,14 @@ describe('every version of a driver', () => {
 
   before(async () => {
     mongo = await startMongoStub();
+    tds = await startTdsStub();
     process = armed(all.map((make) => make()));
   });
 
   after(async () => {
     await process.stop();
     await mongo.close();
+    await tds.close();
   });
 
   for (const driver of drivers)

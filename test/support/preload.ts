@@ -15,6 +15,7 @@ import { postgres } from '../../instrumentation/postgres.ts';
 import { redis } from '../../instrumentation/redis.ts';
 import { sqlite } from '../../instrumentation/sqlite.ts';
 import { sqs } from '../../instrumentation/sqs.ts';
+import { tedious } from '../../instrumentation/tedious.ts';
 import { diagnostics } from '../../src/diagnostics.ts';
 import { armed } from './armed.ts';
 
@@ -36,6 +37,7 @@ const observed = armed([
   redis(),
   sqlite(),
   sqs(),
+  tedious(),
 ]);
 
 process.on('exit', () => {
