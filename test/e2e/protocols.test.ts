@@ -64,7 +64,9 @@ function shape({ sink }: Outcome): Record<string, unknown> {
     .logs()
     .filter((log) => log.scope === 'protocols')
     .map((log) => ({ ...log, span: names.get(log.spanId), resource: withoutProcess(log.resource) }));
-  const metrics = sink.metrics().map(({ points, ...metric }) => ({
+  // What Sonde says of itself names the protocol, and is another figure each time.
+  const own = sink.metrics().filter((metric) => metric.scope !== 'sonde');
+  const metrics = own.map(({ points, ...metric }) => ({
     ...metric,
     resource: withoutProcess(metric.resource),
     points: points.map(({ raw: { exemplars, ...raw }, ...point }) => ({ ...point, raw })),
