@@ -29,6 +29,8 @@ interface Row {
   /** Whether the loss is the receiver's will: refused, and not to be tried again. */
   readonly refused?: true;
   readonly timeoutMillis?: number;
+  /** Where it goes instead of the receiver's address. */
+  readonly to?: string;
 }
 
 const times = (count: number, fault: Fault) => Array.from({ length: count }, () => fault);
@@ -83,8 +85,11 @@ describe('the books of the delivery', function () {
     fs.rmSync(dir, { recursive: true, force: true });
   });
 
-  function start({ protocol = 'http/protobuf', timeoutMillis = 2000 }: Row, spool: boolean): Delivery {
-    const base = protocol === 'grpc' ? sink.grpcUrl : sink.httpUrl;
+  function start(
+    { protocol = 'http/protobuf', timeoutMillis = 2000, to: elsewhere }: Row,
+    spool: boolean,
+  ): Delivery {
+    const base = elsewhere ?? (protocol === 'grpc' ? sink.grpcUrl : sink.httpUrl);
     const to = (signal: string) =>
       target({ endpoint: protocol === 'grpc' ? base : `${base}/v1/${signal}`, protocol, timeoutMillis });
     const batch = { ...defaults.traces.batch, scheduleDelayMillis: 20, maxExportBatchSize: 64 };
@@ -158,6 +163,50 @@ describe('the books of the delivery', function () {
       });
     }
   }
+
+  /** Of a signal, everything that begins so. */
+  function sumOf(kind: string, signal: string): number {
+    const ofIt = Object.entries(heard.counts()).filter(([name]) => name.startsWith(`${kind}.${signal}`));
+    return ofIt.reduce((sum, [, count]) => sum + count, 0);
+  }
+
+  const unreachable: Readonly<Record<string, () => string>> = {
+    'a name that nobody knows': () => 'http://collector.invalid:4318',
+    'a port where nobody listens': () => 'http://127.0.0.1:9',
+    'TLS with who does not speak it': () => sink.httpUrl.replace('http:', 'https:'),
+    'an endpoint that is no URL': () => 'not a url',
+  };
+  for (const [what, to] of Object.entries(unreachable)) {
+    for (const spool of [false, true]) {
+      it(`balance for ${what}, ${spool ? 'with a spool' : 'in memory'}: all is counted or on disk`, async () => {
+        const delivery = start({ fault: what, to: to(), timeoutMillis: 300 }, spool);
+        emit(delivery, 100);
+        await delivery.shutdown(400);
+        for (const signal of ['traces', 'logs']) {
+          expect(sumOf('delivered', signal)).to.equal(0);
+          const fate = sumOf('dropped', signal) + sumOf('spooled', signal);
+          expect(fate, JSON.stringify(heard.counts())).to.equal(100);
+        }
+        expect(heard.said.filter((line) => line.includes('Lost in all')).length).to.be.at.most(1);
+      });
+    }
+  }
+
+  it('balance when the folder of the spool goes away in an outage', async () => {
+    const delivery = start({ fault: '' }, true);
+    sink.failAlways({ status: 503 });
+    emit(delivery, 100);
+    await sink.until(({ requests }) => requests.length >= 2);
+    fs.rmSync(dir, { recursive: true, force: true });
+    emit(delivery, 100);
+    sink.failAlways(undefined);
+    await eventually(() => delivery.waiting() === 0);
+    await delivery.shutdown();
+    for (const signal of ['traces', 'logs'])
+      expect(sumOf('delivered', signal) + sumOf('dropped', signal), JSON.stringify(heard.counts())).to.equal(
+        200,
+      );
+  });
 
   it('balance when the process ends in an outage and there is no spool: all is counted', async () => {
     const delivery = start({ fault: '' }, false);

@@ -1,7 +1,13 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { createLosses } from '../../src/delivery/losses.ts';
 import { createVerdict, type Destination } from '../../src/delivery/verdict.ts';
+import { type Ended, runNode } from '../support/child.ts';
 import { type Ear, ear, eventually } from '../support/otlp-items.ts';
+import { startSink } from '../support/otlp-sink.ts';
+import { appFolder } from '../support/tarball.ts';
 
 const origin = 'http://collector:4318';
 const to = (signal: Destination['signal'], given: Partial<Destination> = {}): Destination => ({
@@ -120,6 +126,19 @@ describe('losses', () => {
     expect(heard.said[1]).to.include('lost: 4 log records (no).');
   });
 
+  it('are told within 5 s of the first one, as nobody has said otherwise (R8)', async () => {
+    const losses = createLosses();
+    const began = performance.now();
+    losses.add('logs', 1, 'no');
+    await eventually(() => heard.said.length === 1);
+    expect(performance.now() - began).to.be.below(5_000);
+    for (let i = 0; i < 100; i++) losses.add('logs', 1, 'no');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(heard.said, 'the next line is due in a minute').to.have.length(1);
+    losses.summary();
+    expect(heard.said.at(-1)).to.include('Lost in all: 101 log records.');
+  });
+
   it('are summed up at the end, if there are any', () => {
     const losses = createLosses();
     losses.summary();
@@ -137,5 +156,41 @@ describe('losses', () => {
     losses.add('traces', 2, 'queue full');
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(heard.said).to.deep.equal([]);
+  });
+});
+
+describe("Sonde's own voice in a real process", function () {
+  this.timeout(30_000);
+  const program = `
+    const { counter, getLogger, init, withSpan } = require('sonde');
+    const log = getLogger('app');
+    for (let i = 0; i < 200; i++) withSpan('work', () => log.info('working', { i }));
+    counter('work').add(200);
+    const server = require('node:http').createServer((_, response) => response.end()).listen(0, '127.0.0.1', async () => {
+      for (let i = 0; i < 5; i++) await (await fetch('http://127.0.0.1:' + server.address().port)).text();
+      await init().forceFlush();
+      server.close();
+      server.closeAllConnections();
+    });`;
+  const run = (env: Record<string, string>) =>
+    runNode(['--require', 'sonde/register', '-e', program], { cwd: appFolder(), env });
+  const own = (ended: Ended) => ended.lines.filter(({ logger }) => logger === 'sonde.diagnostics');
+
+  it('is one line when all is well, and nothing on stderr (R8)', async () => {
+    const sink = await startSink();
+    const dir = mkdtempSync(join(tmpdir(), 'sonde-quiet-'));
+    const ended = await run({ OTEL_EXPORTER_OTLP_ENDPOINT: sink.httpUrl, SONDE_SPOOL_DIR: dir });
+    await sink.close();
+    rmSync(dir, { recursive: true, force: true });
+    expect(ended).to.include({ code: 0, stderr: '' });
+    expect(own(ended).map(({ level, message }) => `${level} ${message}`)).to.have.length(1);
+    expect(own(ended)[0]!.message).to.match(/^OTLP: traces, metrics, logs accepted by /);
+    expect(ended.lines.filter(({ logger }) => logger === 'app')).to.have.length(200);
+  });
+
+  it('is silent where nothing is to be sent', async () => {
+    const ended = await run({ SONDE_OTLP: 'off' });
+    expect(ended).to.include({ code: 0, stderr: '' });
+    expect(own(ended)).to.deep.equal([]);
   });
 });
