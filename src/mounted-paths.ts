@@ -9,6 +9,16 @@ const mounted: unique symbol = Symbol('sonde.mounted');
 
 type Mountable = Server & { [mounted]?: Map<string, Answer> };
 
+/** Whether it is a server at all; what throws at every touch is none. */
+export function isMountable(given: unknown): given is Server {
+  try {
+    const { emit, on } = given as Server;
+    return typeof emit === 'function' && typeof on === 'function';
+  } catch {
+    return false;
+  }
+}
+
 /** One look at the path serves all who mount something. Gives back a function that takes the path off again. */
 export function mountPath(server: Server, path: string, answer: Answer): () => void {
   const paths = pathsOf(server as Mountable);

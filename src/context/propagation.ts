@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Context, TextMapGetter, TextMapPropagator, TextMapSetter } from '@opentelemetry/api';
 import { type Config, defaults } from '../config/config.ts';
+import { diagnostics } from '../diagnostics.ts';
 import { shared } from '../slot.ts';
 import { b3Format, b3MultiFormat } from './b3.ts';
 import { carrierOf, readCarrier, textOf, writeCarrier } from './carrier.ts';
@@ -140,17 +141,35 @@ function injectMessage(plan: Plan, context: Context, carrier: object): void {
   if (injectTrace(plan, context, set)) injectPrivate(plan, context, set, setId);
 }
 
+/** A carrier that throws when it is read brings nothing. */
+function got(getter: TextMapGetter, carrier: unknown, name: string): unknown {
+  try {
+    return getter.get(carrier, name);
+  } catch {
+    return undefined;
+  }
+}
+
+/** One that throws when it is written to takes nothing along. */
+function put(setter: TextMapSetter, carrier: unknown, name: string, value: string): void {
+  try {
+    setter.set(carrier, name, value);
+  } catch {
+    diagnostics.debug('A carrier of trace context could not be written to.');
+  }
+}
+
 function textMapOf(plan: Plan): TextMapPropagator {
   const { formats, correlationHeader } = plan;
   return {
     fields: () =>
       formats.length === 0 ? [] : [...formats.flatMap((format) => format.fields), correlationHeader],
     inject(context: Context, carrier: unknown, setter: TextMapSetter) {
-      const set: WriteHeader = (name, value) => setter.set(carrier, name, value);
+      const set: WriteHeader = (name, value) => put(setter, carrier, name, value);
       if (injectTrace(plan, context, set)) injectPrivate(plan, context, set, set);
     },
     extract(context: Context, carrier: unknown, getter: TextMapGetter) {
-      const read: ReadHeader = (name) => textOf(getter.get(carrier, name)) ?? readCarrier(carrier, name);
+      const read: ReadHeader = (name) => textOf(got(getter, carrier, name)) ?? readCarrier(carrier, name);
       return extractUnit(plan, context, read);
     },
   };

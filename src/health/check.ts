@@ -31,6 +31,16 @@ function millisOf(given: unknown, least: number, otherwise: number): number {
   return Math.min(given, longestTimeout);
 }
 
+/** Options that cannot be read are none. */
+function readOptions(given: CheckOptions): CheckOptions {
+  try {
+    const { timeout, cacheMs, critical } = given;
+    return { timeout, cacheMs, critical };
+  } catch {
+    return {};
+  }
+}
+
 export class Check {
   readonly name: string;
   readonly isCritical: boolean;
@@ -46,9 +56,10 @@ export class Check {
   constructor(name: string, fn: CheckFunction, options: CheckOptions) {
     this.name = name;
     this.#fn = fn;
-    this.#timeout = millisOf(options.timeout, 1, usual.timeout);
-    this.#cacheMillis = millisOf(options.cacheMs, 0, usual.cacheMs);
-    this.isCritical = options.critical !== false;
+    const { timeout, cacheMs, critical } = readOptions(options);
+    this.#timeout = millisOf(timeout, 1, usual.timeout);
+    this.#cacheMillis = millisOf(cacheMs, 0, usual.cacheMs);
+    this.isCritical = critical !== false;
   }
 
   /** Never rejects; settles with the timeout at the latest. */

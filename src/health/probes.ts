@@ -4,7 +4,7 @@ import https from 'node:https';
 import { startServer } from '../bounded-server.ts';
 import { diagnostics } from '../diagnostics.ts';
 import { configInForce } from '../logs/installation.ts';
-import { type Answer, mountPath } from '../mounted-paths.ts';
+import { type Answer, isMountable, mountPath } from '../mounted-paths.ts';
 import { isOwnRequest } from '../own-servers.ts';
 import { nameText } from '../processing/name-text.ts';
 import { isEnding } from '../readiness.ts';
@@ -148,7 +148,7 @@ function send(response: ServerResponse, { status, body }: Reply, headers: Record
 const isOff = () => configInForce().health.at === 'off';
 
 export function mountHealth(server: Server, options?: HealthShapeOptions): () => void {
-  if (typeof server?.emit !== 'function') {
+  if (!isMountable(server)) {
     diagnostics.debug('health.mount() was called without a server to mount on.');
     return () => undefined;
   }

@@ -2,6 +2,7 @@
 import { types } from 'node:util';
 import { diagnostics } from '../diagnostics.ts';
 import { type PoolKind, poolKinds, poolsOf } from '../pools.ts';
+import { nameText } from '../processing/name-text.ts';
 import type { CheckFunction } from './health.ts';
 
 type Ask = (pool: any) => unknown;
@@ -33,11 +34,20 @@ function isKind(given: unknown): given is PoolKind {
 export function functionOf(name: string, given: unknown): CheckFunction {
   if (typeof given === 'function') return given as CheckFunction;
   if (isKind(given)) return () => askAll(name, given);
-  if (typeof given === 'object' && given !== null) return askPool(given);
+  if (typeof given === 'object' && given !== null) return askReadable(given);
   const kinds = poolKinds.join(', ');
   return mistaken(
-    `${JSON.stringify(given) ?? String(given)} is neither a function nor a pool nor one of ${kinds}`,
+    `${typeof given === 'string' ? JSON.stringify(given) : nameText(given)} is neither a function nor a pool nor one of ${kinds}`,
   );
+}
+
+/** A client that throws at every touch must not throw at whoever names it. */
+function askReadable(given: object): CheckFunction {
+  try {
+    return askPool(given);
+  } catch {
+    return mistaken('what was given for the check cannot be read');
+  }
 }
 
 function mistaken(why: string): CheckFunction {

@@ -3,6 +3,7 @@ import type { Context } from '@opentelemetry/api';
 import { activeContext } from '../context/context.ts';
 import { stampOf } from '../context/correlation.ts';
 import { diagnostics } from '../diagnostics.ts';
+import { nameText } from '../processing/name-text.ts';
 import { jsonText } from './json-value.ts';
 import { levelOf, parseLevel, severity } from './levels.ts';
 import { emit } from './pipeline.ts';
@@ -35,14 +36,14 @@ export interface ApiLoggerProvider {
 /** For `logs.setGlobalLoggerProvider`: a scope is a logger name. */
 export const apiLoggerProvider: ApiLoggerProvider = {
   getLogger(name, version) {
-    const logger = String(name ?? '');
+    const logger = typeof name === 'string' ? name : nameText(name ?? '');
     return {
       emit(record) {
         try {
           send(record, logger, version);
         } catch (error) {
           diagnostics.count('logs.call_errors');
-          diagnostics.debug(`A record of the logs API could not be read: ${String(error)}`);
+          diagnostics.debug(`A record of the logs API could not be read: ${nameText(error)}`);
         }
       },
       enabled(options) {

@@ -1,7 +1,7 @@
 /** The page with all metrics on the app's own HTTP server. */
 import type { Server } from 'node:http';
 import { diagnostics } from '../diagnostics.ts';
-import { mountPath } from '../mounted-paths.ts';
+import { isMountable, mountPath } from '../mounted-paths.ts';
 import { metricsPage } from './page.ts';
 
 export interface MountOptions {
@@ -22,7 +22,7 @@ export interface Metrics {
 
 export const metrics: Metrics = {
   mount(server, options) {
-    if (typeof server?.emit !== 'function') {
+    if (!isMountable(server)) {
       diagnostics.debug('metrics.mount() was called without a server to mount on.');
       return () => undefined;
     }

@@ -111,7 +111,14 @@ export class Series {
   /** A measurement through a handle. */
   record(value: unknown, context: Context | undefined): void {
     const usable = this.#recorder.usable(value);
-    if (usable !== undefined) this.take(usable, context, this.attributes);
+    if (usable === undefined) return;
+    try {
+      this.take(usable, context, this.attributes);
+    } catch {
+      diagnostics.debug(
+        `A measurement of ${this.#recorder.descriptor.name} was left out: its context is none.`,
+      );
+    }
   }
 
   /** `given`: the attributes as they were said, of which a view may have taken some off. */

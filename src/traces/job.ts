@@ -31,8 +31,9 @@ const logger = 'sonde.jobs';
  *
  * @example new Worker('mail', wrapJob(sendMail, { expected: [NotFound] }));
  */
-export function wrapJob<F extends AnyFunction>(fn: F, options: JobOptions = {}): F {
+export function wrapJob<F extends AnyFunction>(fn: F, given: JobOptions = {}): F {
   if (typeof fn !== 'function') return fn;
+  const options = readOptions(given);
   return function (this: unknown, ...args: unknown[]) {
     const name = nameText(options.name ?? (fn.name || 'job'));
     const work = () => fn.apply(this, args);
@@ -50,11 +51,12 @@ export function wrapJob<F extends AnyFunction>(fn: F, options: JobOptions = {}):
  *
  * @example await runJob('nightly-import', importOrders, { expected: [NothingToImport] });
  */
-export function runJob<T>(name: string, fn: () => T, options: Omit<JobOptions, 'name'> = {}): T {
+export function runJob<T>(name: string, fn: () => T, given: Omit<JobOptions, 'name'> = {}): T {
   if (typeof fn !== 'function') {
     diagnostics.debug('runJob() was called without a function to run.');
     return undefined as T;
   }
+  const options = readOptions(given);
   const title = nameText(name);
   const log = getLogger(logger);
   const start = performance.now();
@@ -69,6 +71,16 @@ export function runJob<T>(name: string, fn: () => T, options: Omit<JobOptions, '
       return observed(fn, () => log.info(`Job ended with an error: ${title}`, duration()), ended);
     }),
   );
+}
+
+/** Options that cannot be read are none: the job runs all the same. */
+function readOptions(given: JobOptions | null): JobOptions {
+  try {
+    const { name, expected } = given ?? {};
+    return { name, expected };
+  } catch {
+    return {};
+  }
 }
 
 /** A span and a correlation id for `work`, from the root. */

@@ -19,6 +19,7 @@ import {
 } from '@opentelemetry/api';
 import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace';
 import type { SpanLimits } from '../config/config.ts';
+import { nameText } from '../processing/name-text.ts';
 import { keptPlain, keptValue } from './attribute-values.ts';
 import { between, hrTimeOf, isHrTime, isTimeInput, later } from './hr-time.ts';
 import { isName, keptAttributes } from './kept-attributes.ts';
@@ -94,7 +95,7 @@ export class RecordedSpan implements Span, ReadableSpan {
     this.attributesCount = start.attributesCount;
     this.startTime = hrTimeOf(now);
     this.endTime = [0, 0];
-    if (this.isStartGiven) this.startTime = this.timeOf(start.startTime);
+    if (this.isStartGiven) this.startTime = this.readTime(start.startTime);
     home.processors.onStart(this, context);
   }
 
@@ -114,7 +115,7 @@ export class RecordedSpan implements Span, ReadableSpan {
     if (this.isOver() || value === undefined) return this;
     const kept = isName(key) ? keptValue(value, this.home.limits.attributeValueLengthLimit) : undefined;
     if (kept === undefined) {
-      diag.warn(`Invalid attribute set for key: ${String(key)}`);
+      diag.warn(`Invalid attribute set for key: ${nameText(key)}`);
       return this;
     }
     if (!Object.hasOwn(this.attributes, key)) {
@@ -129,6 +130,7 @@ export class RecordedSpan implements Span, ReadableSpan {
   }
 
   setAttributes(attributes: Attributes): this {
+    if (typeof attributes !== 'object') return this;
     for (const key in attributes) {
       if (Object.hasOwn(attributes, key)) this.setAttribute(key, attributes[key]);
     }
@@ -162,12 +164,12 @@ export class RecordedSpan implements Span, ReadableSpan {
     }
     const isTime = isTimeInput(attributesOrTime);
     const given = isTime ? undefined : attributesOrTime;
-    const at = this.timeOf(isTime && !isTimeInput(time) ? attributesOrTime : time);
+    const at = this.readTime(isTime && !isTimeInput(time) ? attributesOrTime : time);
     const kept =
       given === undefined || given === null
         ? undefined
         : keptAttributes(given, attributePerEventCountLimit, attributeValueLengthLimit, keptPlain);
-    this.events.push({ name, time: at, ...kept });
+    this.events.push({ name: typeof name === 'string' ? name : nameText(name), time: at, ...kept });
     return this;
   }
 
@@ -187,7 +189,11 @@ export class RecordedSpan implements Span, ReadableSpan {
   }
 
   addLinks(links: Link[]): this {
-    for (const link of links) this.addLink(link);
+    if (!Array.isArray(links)) return this;
+    // More than that would give way to those that follow.
+    const left = links.slice(-Math.max(this.home.limits.linkCountLimit, 1));
+    this.droppedLinksCount += links.length - left.length;
+    for (const link of left) this.addLink(link);
     return this;
   }
 
@@ -199,13 +205,13 @@ export class RecordedSpan implements Span, ReadableSpan {
   }
 
   updateName(name: string): this {
-    if (!this.isOver()) this.name = name;
+    if (!this.isOver()) this.name = typeof name === 'string' ? name : nameText(name);
     return this;
   }
 
   recordException(exception: Exception, time?: TimeInput): void {
     const attributes = exceptionAttributes(exception);
-    if (attributes === undefined) diag.warn(`Failed to record an exception ${String(exception)}`);
+    if (attributes === undefined) diag.warn(`Failed to record an exception ${nameText(exception)}`);
     else this.addEvent('exception', attributes, time);
   }
 
@@ -215,7 +221,7 @@ export class RecordedSpan implements Span, ReadableSpan {
       diag.error(`${this.name} ${traceId}-${spanId} - You can only call end() on a span once.`);
       return;
     }
-    this.endTime = this.timeOf(endTime);
+    this.endTime = this.readTime(endTime);
     if (between(this.startTime, this.endTime)[0] < 0) {
       diag.warn('Inconsistent start and end time, startTime > endTime. Setting span duration to 0ms.');
       this.endTime = [...this.startTime];
@@ -224,6 +230,16 @@ export class RecordedSpan implements Span, ReadableSpan {
     processors.onEnding(this);
     this.ended = true;
     processors.onEnd(this);
+  }
+
+  /** A time that cannot be read is none. */
+  private readTime(given: TimeInput | undefined): HrTime {
+    try {
+      const time = this.timeOf(given);
+      return Number.isFinite(time[0]) && Number.isFinite(time[1]) ? time : this.timeOf(undefined);
+    } catch {
+      return this.timeOf(undefined);
+    }
   }
 
   /** A number below the monotonic clock's is of that clock; without any time it is now, by the clock of the start. */
@@ -246,8 +262,42 @@ export class RecordedSpan implements Span, ReadableSpan {
   }
 }
 
+const said = ['setAttribute', 'setAttributes', 'addEvent', 'addLink', 'addLinks', 'setStatus'] as const;
+
+// What is said of a span may throw when it is read: a getter, a proxy. It costs what was said, never the caller.
+for (const name of [...said, 'recordException'] as const) {
+  const method = RecordedSpan.prototype[name] as (...given: unknown[]) => RecordedSpan;
+  const harmless = function (this: RecordedSpan, one: unknown, two?: unknown, three?: unknown): RecordedSpan {
+    try {
+      return method.call(this, one, two, three);
+    } catch {
+      diag.warn(`${name}() of a span was left out: what it was given cannot be read.`);
+      return this;
+    }
+  };
+  Object.defineProperty(RecordedSpan.prototype, name, {
+    value: harmless,
+    writable: true,
+    configurable: true,
+  });
+}
+
+/** Those of the links that can be read, as they are kept. */
+export function keptLinks(links: unknown, limits: SpanLimits): Link[] {
+  if (!Array.isArray(links)) return [];
+  return links.flatMap((link) => {
+    try {
+      return keptLink(link, limits);
+    } catch {
+      return [];
+    }
+  });
+}
+
 /** A link as it is kept. */
-export function keptLink({ context, attributes }: Link, limits: SpanLimits): Link {
+function keptLink({ context, attributes }: Link, limits: SpanLimits): Link {
+  // A link to nowhere would take its whole span along when it is encoded.
+  if (typeof context.traceId !== 'string' || typeof context.spanId !== 'string') throw new TypeError();
   if (attributes === undefined || attributes === null) return { context };
   const { attributePerLinkCountLimit, attributeValueLengthLimit } = limits;
   const kept = keptAttributes(attributes, attributePerLinkCountLimit, attributeValueLengthLimit, keptValue);

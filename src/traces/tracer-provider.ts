@@ -17,10 +17,11 @@ import {
 import type { IdGenerator, ReadableSpan, Sampler, SpanProcessor } from '@opentelemetry/sdk-trace';
 import type { SpanLimits } from '../config/config.ts';
 import { isSuppressed } from '../context/suppression.ts';
+import { nameText } from '../processing/name-text.ts';
 import { keptValue } from './attribute-values.ts';
 import { keptAttributes } from './kept-attributes.ts';
 import { decisions, type OwnSampler, parentIn } from './sampler.ts';
-import { keptLink, RecordedSpan, type SpanHome, type SpanStart } from './span.ts';
+import { keptLinks, RecordedSpan, type SpanHome, type SpanStart } from './span.ts';
 import { SpanProcessors } from './span-processors.ts';
 
 export interface TracerProviderParts {
@@ -42,8 +43,10 @@ export class SondeTracerProvider implements TracerProvider {
     this.#processors = new SpanProcessors(parts.processors);
   }
 
-  getTracer(name: string, version?: string, options?: TracerOptions): Tracer {
-    const schemaUrl = options?.schemaUrl;
+  getTracer(givenName: string, givenVersion?: string, options?: TracerOptions): Tracer {
+    const name = textOf(givenName) ?? '';
+    const version = textOf(givenVersion);
+    const schemaUrl = textOf(schemaUrlOf(options));
     const key = `${name}@${version ?? ''}:${schemaUrl ?? ''}`;
     const known = this.#tracers.get(key);
     if (known !== undefined) return known;
@@ -73,7 +76,17 @@ class SondeTracer implements Tracer {
     this.home = home;
   }
 
-  startSpan(name: string, options: SpanOptions = {}, given: Context = contextApi.active()): Span {
+  /** Options that cannot be read are none. */
+  startSpan(given: string, options?: SpanOptions, context?: Context): Span {
+    const name = textOf(given) ?? '';
+    try {
+      return this.started(name, options ?? {}, context ?? contextApi.active());
+    } catch {
+      return this.started(name, {}, contextApi.active());
+    }
+  }
+
+  private started(name: string, options: SpanOptions, given: Context): Span {
     const context = options.root ? trace.deleteSpan(given) : given;
     if (isSuppressed(context)) return trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
     const parent = parentIn(context);
@@ -103,7 +116,7 @@ class SondeTracer implements Tracer {
     const { name, options, context, traceId } = birth;
     const { attributes } = keptAttributes(options.attributes, Infinity, Infinity, keptValue);
     const kind = options.kind ?? SpanKind.INTERNAL;
-    const links = (options.links ?? []).map((link) => keptLink(link, this.home.limits));
+    const links = keptLinks(options.links, this.home.limits);
     const answer = sampler.shouldSample(context, traceId, name, kind, attributes, links);
     const isSampled = answer.decision === decisions.sample;
     const spanContext = contextOf(birth, isSampled, answer.traceState ?? birth.parent?.traceState);
@@ -118,7 +131,7 @@ class SondeTracer implements Tracer {
       given === undefined
         ? { attributes: {}, droppedAttributesCount: 0 }
         : keptAttributes(given, attributeCountLimit, attributeValueLengthLimit, keptValue);
-    const links = options.links ?? [];
+    const links = Array.isArray(options.links) ? options.links : [];
     const left = links.length > linkCountLimit ? links.slice(links.length - linkCountLimit) : links;
     const start: SpanStart = {
       name,
@@ -128,11 +141,24 @@ class SondeTracer implements Tracer {
       attributes: kept.attributes,
       attributesCount: given === undefined ? 0 : Object.keys(kept.attributes).length,
       droppedAttributesCount: kept.droppedAttributesCount,
-      links: left.map((link) => keptLink(link, this.home.limits)),
+      links: keptLinks(left, this.home.limits),
       droppedLinksCount: links.length - left.length,
       startTime: options.startTime,
     };
     return new RecordedSpan(this.home, start, context);
+  }
+}
+
+/** A name of an app may be anything. */
+function textOf(given: unknown): string | undefined {
+  return typeof given === 'string' || given === undefined ? given : nameText(given);
+}
+
+function schemaUrlOf(options: TracerOptions | undefined): string | undefined {
+  try {
+    return options?.schemaUrl;
+  } catch {
+    return undefined;
   }
 }
 

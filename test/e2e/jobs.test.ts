@@ -83,6 +83,53 @@ for (const node of nodeVersions()) {
       expect(sink.logs()).to.have.length.of.at.least(3);
     });
 
+    for (const [flag, file, imports] of [
+      [
+        '--require',
+        'work.cjs',
+        "const { getLogger, keepContext, withContext, wrapJob } = require('sonde'); const { EventEmitter } = require('node:events');",
+      ],
+      [
+        '--import',
+        'work.mjs',
+        "import { getLogger, keepContext, withContext, wrapJob } from 'sonde'; import { EventEmitter } from 'node:events';",
+      ],
+    ] as const) {
+      it(`makes each call of a wrapped job a unit of work, and keeps a callback in its own: ${file} (A26, A32)`, async () => {
+        const folder = appFolder();
+        const text = `${imports}
+          const log = getLogger('shop.cron');
+          const bus = new EventEmitter();
+          const work = wrapJob(async (name) => {
+            bus.once(name, keepContext(() => log.info('heard ' + name)));
+            log.info('did ' + name);
+            if (name === 'b') throw new RangeError('no ' + name);
+          }, { name: 'cron' });
+          work('a').then(() => work('b')).catch((error) => {
+            log.info('retried after ' + error.message);
+            withContext({ 'user.id': 'other' }, () => { bus.emit('a'); bus.emit('b'); });
+          });`;
+        writeFileSync(join(folder, file), text);
+        const args = [flag, 'sonde/register', file];
+        const { code, lines } = await runNode(args, { cwd: folder, node: node.path, env });
+        expect(code).to.equal(0);
+        const line = (message: string) => lines.find((each) => each.message === message);
+        for (const name of ['a', 'b']) {
+          const [did, heard] = [line(`did ${name}`), line(`heard ${name}`)];
+          expect(did?.correlation_id).to.be.a('string');
+          expect(heard).to.include({ correlation_id: did?.correlation_id, trace_id: did?.trace_id });
+          expect(heard).to.not.have.property('user.id');
+        }
+        expect(line('did a')?.correlation_id).to.not.equal(line('did b')?.correlation_id);
+        expect(line('retried after no b')).to.be.an('object');
+        const errors = lines.filter(({ level }) => level === 'ERROR');
+        expect(errors.map(({ logger, correlation_id }) => [logger, correlation_id])).to.deep.equal([
+          ['sonde.jobs', line('did b')?.correlation_id],
+        ]);
+        expect(sink.spans().map(({ name }) => name)).to.deep.equal(['cron', 'cron']);
+      });
+    }
+
     it('tells what a script throws once, ends with 1, and delivers all (A32)', async () => {
       const folder = appFolder();
       const text = `import { runJob } from 'sonde';

@@ -7,9 +7,13 @@ import { startSink } from '../support/otlp-sink.ts';
 import { appFolder } from '../support/tarball.ts';
 
 const packages = [
+  '@fastify/otel',
+  '@opentelemetry/instrumentation',
   '@opentelemetry/instrumentation-http',
   '@opentelemetry/sdk-trace',
   '@opentelemetry/sdk-metrics',
+  '@prisma/instrumentation',
+  'fastify',
 ];
 
 const request = `
@@ -52,6 +56,69 @@ describe('official parts', function () {
     const server = sink.spans().find((span) => span.kind === 2);
     expect(ended.lines.find((line) => line.message === 'inside')?.span_id).to.equal(server?.spanId);
     expect(ended.lines.filter((line) => String(line.message).includes('stands aside'))).to.have.length(1);
+  });
+
+  it('takes @fastify/otel, in the place of its own for fastify', async () => {
+    const { ended, sink } = await run(`
+      const { FastifyOtelInstrumentation } = require('@fastify/otel');
+      init({ sdk: { instrumentations: [new FastifyOtelInstrumentation({ registerOnInitialization: true })] } });
+      const app = require('fastify')();
+      app.get('/orders/:id', async () => { getLogger('app').info('inside'); return 'ok'; });
+      app.listen({ port: 0, host: '127.0.0.1' }).then(async (url) => {
+        await (await fetch(url + '/orders/7')).text();
+        await app.close();
+      });`);
+    const server = sink.spans().filter(({ kind }) => kind === 2);
+    expect(server.map(({ scope, name }) => `${scope} ${name}`)).to.deep.equal(['sonde GET /orders/:id']);
+    const theirs = sink.spans().filter(({ scope }) => scope === '@fastify/otel');
+    expect(theirs.map(({ name }) => name)).to.include('request');
+    for (const { traceId } of theirs) expect(traceId).to.equal(server[0]?.traceId);
+    const inside = ended.lines.find((line) => line.message === 'inside');
+    expect(theirs.map(({ spanId }) => spanId)).to.include(inside?.span_id);
+    const said = ended.lines
+      .map((line) => String(line.message))
+      .filter((text) => text.includes('stands aside'));
+    expect(said).to.deep.equal(["Sonde's own fastify stands aside for @fastify/otel of the app."]);
+  });
+
+  it('takes @prisma/instrumentation, asked as the Prisma client asks it', async () => {
+    const { ended, sink } = await run(`
+      const { PrismaInstrumentation } = require('@prisma/instrumentation');
+      init({ sdk: { instrumentations: [new PrismaInstrumentation()] } });
+      withSpan('work', () => globalThis.PRISMA_INSTRUMENTATION.helper.runInChildSpan(
+        { name: 'operation', attributes: { model: 'Order' } },
+        async () => getLogger('app').info('inside')));`);
+    const operation = sink.spans().find(({ name }) => name === 'prisma:client:operation');
+    expect(operation?.attributes).to.include({ model: 'Order' });
+    expect(operation?.parentSpanId).to.equal(sink.spans().find(({ name }) => name === 'work')?.spanId);
+    expect(ended.lines.find((line) => line.message === 'inside')?.span_id).to.equal(operation?.spanId);
+  });
+
+  it("leaves a user's own instrumentation as it is, names and all", async () => {
+    const { sink } = await run(`
+      const fs = require('node:fs');
+      fs.mkdirSync('node_modules/greeter');
+      fs.writeFileSync('node_modules/greeter/package.json', '{"name":"greeter","version":"1.0.0"}');
+      fs.writeFileSync('node_modules/greeter/index.js', 'exports.greet = (name) => "hello " + name;');
+      const { InstrumentationBase, InstrumentationNodeModuleDefinition } = require('@opentelemetry/instrumentation');
+      class Greeter extends InstrumentationBase {
+        constructor() { super('greeter-instrumentation', '1.0.0', {}); }
+        init() {
+          return new InstrumentationNodeModuleDefinition('greeter', ['*'], (exports) => {
+            this._wrap(exports, 'greet', (original) => (name) => {
+              const span = this.tracer.startSpan('greet', { attributes: { 'db.statement': 'a' } });
+              try { return original(name); } finally { span.end(); }
+            });
+            return exports;
+          });
+        }
+      }
+      init({ sdk: { instrumentations: [new Greeter()] } });
+      require('greeter').greet('ada');`);
+    const greets = sink.spans().filter(({ scope }) => scope === 'greeter-instrumentation');
+    expect(greets.map(({ name, attributes }) => [name, attributes['db.statement']])).to.deep.equal([
+      ['greet', 'a'],
+    ]);
   });
 
   it('asks an official sampler, and hands spans to official processors', async () => {

@@ -11,6 +11,18 @@ import { appFolder } from '../support/tarball.ts';
 
 const log = (text: string) => `require('sonde').getLogger('kinds').info('${text}');`;
 
+const clusterUnit = `
+  if (cluster.isPrimary) {
+    const asked = { traceparent: '00-' + 'a'.repeat(32) + '-' + 'b'.repeat(16) + '-01', 'x-correlation-id': 'deploy-7' };
+    extract(asked, () => cluster.fork()).on('listening', ({ port }) => {
+      const ended = (response) => response.resume().on('end', () => cluster.disconnect());
+      detached(() => http.get({ port, host: '127.0.0.1', agent: false }, ended));
+    });
+  } else {
+    ${log('script')}
+    http.createServer((request, response) => { ${log('request')} response.end('ok'); }).listen(0, '127.0.0.1');
+  }`;
+
 const files: Record<string, string> = {
   'package.json': '{"name":"kinds","version":"1.0.0"}',
   'one.test.cjs': `const { test } = require('node:test'); const assert = require('node:assert');
@@ -51,16 +63,14 @@ const files: Record<string, string> = {
     const cluster = require('node:cluster');
     const http = require('node:http');
     const { detached, extract } = require('sonde');
-    if (cluster.isPrimary) {
-      const asked = { traceparent: '00-' + 'a'.repeat(32) + '-' + 'b'.repeat(16) + '-01', 'x-correlation-id': 'deploy-7' };
-      extract(asked, () => cluster.fork()).on('listening', ({ port }) => {
-        const ended = (response) => response.resume().on('end', () => cluster.disconnect());
-        detached(() => http.get({ port, host: '127.0.0.1', agent: false }, ended));
-      });
-    } else {
-      ${log('script')}
-      http.createServer((request, response) => { ${log('request')} response.end('ok'); }).listen(0, '127.0.0.1');
-    }`,
+    ${clusterUnit}`,
+  'cluster-unit.mjs': `
+    import cluster from 'node:cluster';
+    import http from 'node:http';
+    import { createRequire } from 'node:module';
+    import { detached, extract } from 'sonde';
+    const require = createRequire(import.meta.url);
+    ${clusterUnit}`,
 };
 
 for (const node of nodeVersions()) {
@@ -158,12 +168,17 @@ for (const node of nodeVersions()) {
       expect(sink.spans().filter((span) => span.kind === 2)).to.have.length(2);
     });
 
-    it('continues in a worker of a cluster the work that forked it, and in none of its requests (A31)', async () => {
-      const { sink } = await run(['--require', 'sonde/register', 'cluster-unit.cjs']);
-      const traceOf = (body: string) => sink.logs().find((log) => log.body === body)?.traceId;
-      expect(bodies(sink)).to.deep.equal(['request', 'script']);
-      expect(traceOf('script')).to.equal('a'.repeat(32));
-      expect(traceOf('request')).to.not.equal('a'.repeat(32));
-    });
+    for (const [flag, file] of [
+      ['--require', 'cluster-unit.cjs'],
+      ['--import', 'cluster-unit.mjs'],
+    ] as const) {
+      it(`continues in a worker of a cluster the work that forked it, and in none of its requests: ${file} (A31)`, async () => {
+        const { sink } = await run([flag, 'sonde/register', file]);
+        const traceOf = (body: string) => sink.logs().find((log) => log.body === body)?.traceId;
+        expect(bodies(sink)).to.deep.equal(['request', 'script']);
+        expect(traceOf('script')).to.equal('a'.repeat(32));
+        expect(traceOf('request')).to.not.equal('a'.repeat(32));
+      });
+    }
   });
 }

@@ -20,6 +20,17 @@ export async function openQueues({ name, kafkaPort, sqsUrl }) {
   const sqs = new SQSClient({ region: 'eu-west-1', endpoint: sqsUrl, credentials, maxAttempts: 1 });
   const QueueUrl = `${sqsUrl}/000000000000/${name}`;
 
+  /** Its worker writes down how the last job has ended, maybe after the jobs are gone. */
+  async function isRemoved() {
+    try {
+      await boss.getDb().executeSql('DELETE FROM sonde_boss.job WHERE name = $1', [name]);
+      await boss.deleteQueue(name);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   return {
     async send() {
       await boss.send(name, { text: 'tea' });
@@ -46,7 +57,8 @@ export async function openQueues({ name, kafkaPort, sqsUrl }) {
       await nats.close();
       sqs.destroy();
       await boss.offWork(name);
-      await boss.stop({ graceful: true });
+      while (!(await isRemoved())) await new Promise((resolve) => setTimeout(resolve, 20));
+      await boss.stop({ graceful: false });
     },
   };
 }
