@@ -202,6 +202,14 @@ export class ChunkWriter {
     this.#at = at;
   }
 
+  /** Whole numbers up to 2 ** 53 without tags: of a packed field. */
+  varints(values: readonly number[]): void {
+    for (const value of values) {
+      const at = this.#room(8);
+      this.#at = writeLength(this.#bytes, at, value);
+    }
+  }
+
   /** Of an integer up to 2 ** 53, or of its negative. */
   fixed64(tag: number, value: number): void {
     this.#words(tag, value >>> 0, Math.floor(value / 0x1_0000_0000) >>> 0);

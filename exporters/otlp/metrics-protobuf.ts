@@ -1,5 +1,4 @@
 /** Collected metrics as OTLP's protobuf, exemplars included, for which OpenTelemetry's own serializer has no code. */
-import type { Attributes } from '@opentelemetry/api';
 import {
   type CollectedMetric,
   type CollectedScope,
@@ -9,152 +8,174 @@ import {
   type ExponentialBuckets,
   type ExponentialValue,
   type HistogramValue,
-  type MeterScope,
   pointType,
 } from '../../src/metrics/collected.ts';
+import { ChunkWriter, fixed64Field, lengthField, varintField } from './chunk-writer.ts';
 import type { ResourceLike } from './log-record.ts';
-import { ProtobufWriter } from './protobuf-writer.ts';
+import { originForm, writeAttributes } from './protobuf-values.ts';
 
-/** ExportMetricsServiceRequest. Field numbers are those of opentelemetry/proto/metrics/v1/metrics.proto. */
-export function metricsProtobuf(collection: Collection<ResourceLike>): Uint8Array {
-  const writer = new ProtobufWriter();
-  writer.message(1, () => {
-    writer.message(1, () => attributes(writer, 1, collection.resource.attributes));
-    for (const scope of collection.scopeMetrics) writer.message(2, () => scopeMetrics(writer, scope));
-    if (collection.resource.schemaUrl) writer.text(3, collection.resource.schemaUrl);
-  });
-  return writer.finish();
-}
-
-function scopeMetrics(writer: ProtobufWriter, { scope, metrics }: CollectedScope): void {
-  writer.message(1, () => scopeMessage(writer, scope));
-  for (const each of metrics) writer.message(2, () => metric(writer, each));
-  if (scope.schemaUrl) writer.text(3, scope.schemaUrl);
-}
-
-function scopeMessage(writer: ProtobufWriter, { name, version }: MeterScope): void {
-  writer.text(1, name);
-  if (version) writer.text(2, version);
-}
-
-function metric(writer: ProtobufWriter, given: CollectedMetric): void {
-  const { name, description, unit } = given.descriptor;
-  writer.text(1, name);
-  if (description) writer.text(2, description);
-  if (unit) writer.text(3, unit);
-  writer.message(fieldOf[given.dataPointType] as number, () => data(writer, given));
-}
-
-const fieldOf: Readonly<Record<number, number>> = {
-  [pointType.gauge]: 5,
-  [pointType.sum]: 7,
-  [pointType.histogram]: 9,
-  [pointType.exponential]: 10,
+// Field numbers are those of opentelemetry/proto/metrics/v1/metrics.proto.
+const request = { resource: lengthField(1), scope: lengthField(2), metric: lengthField(2) };
+const named = { name: lengthField(1), description: lengthField(2), unit: lengthField(3) };
+const dataOf: Readonly<Record<number, number>> = {
+  [pointType.gauge]: lengthField(5),
+  [pointType.sum]: lengthField(7),
+  [pointType.histogram]: lengthField(9),
+  [pointType.exponential]: lengthField(10),
+};
+const dataFields = { point: lengthField(1), temporality: varintField(2), monotonic: varintField(3) };
+/** Of every kind of point, and of an exemplar the second one. */
+const time = { start: fixed64Field(2), end: fixed64Field(3) };
+const number = {
+  double: fixed64Field(4),
+  integer: fixed64Field(6),
+  exemplar: lengthField(5),
+  attribute: lengthField(7),
+};
+const histogram = {
+  count: fixed64Field(4),
+  sum: fixed64Field(5),
+  counts: lengthField(6),
+  bounds: lengthField(7),
+  exemplar: lengthField(8),
+  attribute: lengthField(9),
+  min: fixed64Field(11),
+  max: fixed64Field(12),
+};
+const exponential = {
+  attribute: lengthField(1),
+  count: fixed64Field(4),
+  sum: fixed64Field(5),
+  scale: varintField(6),
+  zeroCount: fixed64Field(7),
+  positive: lengthField(8),
+  negative: lengthField(9),
+  exemplar: lengthField(11),
+  min: fixed64Field(12),
+  max: fixed64Field(13),
+};
+const bucketFields = { offset: varintField(1), counts: lengthField(2) };
+const exemplarFields = {
+  time: fixed64Field(2),
+  value: fixed64Field(3),
+  spanId: lengthField(4),
+  traceId: lengthField(5),
+  attribute: lengthField(7),
 };
 
-function data(writer: ProtobufWriter, given: CollectedMetric): void {
-  const { dataPoints, dataPointType, descriptor } = given;
-  const isInteger = descriptor.valueType === 0;
+/** ExportMetricsServiceRequest. */
+export function metricsProtobuf({ resource, scopeMetrics }: Collection<ResourceLike>): Uint8Array {
+  const writer = new ChunkWriter();
+  const opened = writer.open(request.resource);
+  writer.raw(originForm.resource(resource));
+  for (const scope of scopeMetrics) writeScope(writer, scope);
+  writer.close(opened);
+  return writer.copy();
+}
+
+function writeScope(writer: ChunkWriter, { scope, metrics }: CollectedScope): void {
+  const opened = writer.open(request.scope);
+  writer.raw(originForm.scope(scope));
+  for (const metric of metrics) writeMetric(writer, metric);
+  writer.close(opened);
+}
+
+function writeMetric(writer: ChunkWriter, given: CollectedMetric): void {
+  const { name, description, unit } = given.descriptor;
+  const opened = writer.open(request.metric);
+  writer.string(named.name, name);
+  if (description) writer.string(named.description, description);
+  if (unit) writer.string(named.unit, unit);
+  const data = writer.open(dataOf[given.dataPointType] as number);
+  writeData(writer, given);
+  writer.close(data);
+  writer.close(opened);
+}
+
+function writeData(writer: ChunkWriter, given: CollectedMetric): void {
+  const { dataPoints, dataPointType } = given;
   for (const point of dataPoints) {
-    writer.message(1, () => {
-      if (dataPointType === pointType.histogram) histogramPoint(writer, point as DataPoint<HistogramValue>);
-      else if (dataPointType === pointType.exponential)
-        exponentialPoint(writer, point as DataPoint<ExponentialValue>);
-      else numberPoint(writer, point as DataPoint<number>, isInteger);
-    });
+    const opened = writer.open(dataFields.point);
+    writer.time(time.start, ...point.startTime);
+    writer.time(time.end, ...point.endTime);
+    writePoint(writer, point, given);
+    writer.close(opened);
   }
-  if (dataPointType !== pointType.gauge) writer.unsigned(2, given.aggregationTemporality + 1);
-  if (dataPointType === pointType.sum && given.isMonotonic) writer.unsigned(3, 1);
+  if (dataPointType !== pointType.gauge)
+    writer.varint(dataFields.temporality, given.aggregationTemporality + 1);
+  if (dataPointType === pointType.sum && given.isMonotonic) writer.varint(dataFields.monotonic, 1);
 }
 
-function times(writer: ProtobufWriter, { startTime, endTime }: DataPoint): void {
-  writer.nanos(2, startTime);
-  writer.nanos(3, endTime);
+function writePoint(
+  writer: ChunkWriter,
+  point: DataPoint,
+  { dataPointType, descriptor }: CollectedMetric,
+): void {
+  if (dataPointType === pointType.histogram) histogramPoint(writer, point as DataPoint<HistogramValue>);
+  else if (dataPointType === pointType.exponential)
+    exponentialPoint(writer, point as DataPoint<ExponentialValue>);
+  else numberPoint(writer, point as DataPoint<number>, descriptor.valueType === 0);
 }
 
-function numberPoint(writer: ProtobufWriter, point: DataPoint<number>, isInteger: boolean): void {
-  times(writer, point);
-  if (isInteger) writer.signedFixed(6, point.value);
-  else writer.double(4, point.value);
-  exemplars(writer, 5, point.exemplars);
-  attributes(writer, 7, point.attributes);
+function numberPoint(writer: ChunkWriter, point: DataPoint<number>, isInteger: boolean): void {
+  if (isInteger) writer.fixed64(number.integer, Math.trunc(point.value));
+  else writer.double(number.double, point.value);
+  writeExemplars(writer, number.exemplar, point.exemplars);
+  writeAttributes(writer, number.attribute, point.attributes);
 }
 
-function histogramPoint(writer: ProtobufWriter, point: DataPoint<HistogramValue>): void {
+function histogramPoint(writer: ChunkWriter, point: DataPoint<HistogramValue>): void {
   const { count, sum, min, max, buckets } = point.value;
-  times(writer, point);
-  writer.fixed(4, count);
-  if (sum !== undefined) writer.double(5, sum);
-  writer.packedFixed(6, buckets.counts);
-  if (buckets.boundaries.length > 0) writer.packedDoubles(7, buckets.boundaries);
-  exemplars(writer, 8, point.exemplars);
-  attributes(writer, 9, point.attributes);
-  if (min !== undefined) writer.double(11, min);
-  if (max !== undefined) writer.double(12, max);
+  writer.fixed64(histogram.count, count);
+  if (sum !== undefined) writer.double(histogram.sum, sum);
+  const counts = writer.open(histogram.counts);
+  writer.fixed64s(buckets.counts);
+  writer.close(counts);
+  const bounds = writer.open(histogram.bounds);
+  writer.doubles(buckets.boundaries);
+  writer.close(bounds);
+  writeExemplars(writer, histogram.exemplar, point.exemplars);
+  writeAttributes(writer, histogram.attribute, point.attributes);
+  if (min !== undefined) writer.double(histogram.min, min);
+  if (max !== undefined) writer.double(histogram.max, max);
 }
 
-function exponentialPoint(writer: ProtobufWriter, point: DataPoint<ExponentialValue>): void {
+function exponentialPoint(writer: ChunkWriter, point: DataPoint<ExponentialValue>): void {
   const { count, sum, min, max, scale, zeroCount, positive, negative } = point.value;
-  attributes(writer, 1, point.attributes);
-  times(writer, point);
-  writer.fixed(4, count);
-  if (sum !== undefined) writer.double(5, sum);
-  if (scale !== 0) writer.zigzag(6, scale);
-  writer.fixed(7, zeroCount);
-  writer.message(8, () => buckets(writer, positive));
-  writer.message(9, () => buckets(writer, negative));
-  exemplars(writer, 11, point.exemplars);
-  if (min !== undefined) writer.double(12, min);
-  if (max !== undefined) writer.double(13, max);
+  writeAttributes(writer, exponential.attribute, point.attributes);
+  writer.fixed64(exponential.count, count);
+  if (sum !== undefined) writer.double(exponential.sum, sum);
+  if (scale !== 0) writer.varint(exponential.scale, zigzag(scale));
+  writer.fixed64(exponential.zeroCount, zeroCount);
+  writeBuckets(writer, exponential.positive, positive);
+  writeBuckets(writer, exponential.negative, negative);
+  writeExemplars(writer, exponential.exemplar, point.exemplars);
+  if (min !== undefined) writer.double(exponential.min, min);
+  if (max !== undefined) writer.double(exponential.max, max);
 }
 
-function buckets(writer: ProtobufWriter, { offset, bucketCounts }: ExponentialBuckets): void {
-  if (offset !== 0) writer.zigzag(1, offset);
-  if (bucketCounts.length > 0) writer.packedUnsigned(2, bucketCounts);
+function writeBuckets(writer: ChunkWriter, tag: number, { offset, bucketCounts }: ExponentialBuckets): void {
+  const opened = writer.open(tag);
+  if (offset !== 0) writer.varint(bucketFields.offset, zigzag(offset));
+  const counts = writer.open(bucketFields.counts);
+  writer.varints(bucketCounts);
+  writer.close(counts);
+  writer.close(opened);
 }
 
-function exemplars(writer: ProtobufWriter, field: number, given: readonly Exemplar[] | undefined): void {
+/** `sint32`: small negative numbers stay short. */
+function zigzag(value: number): number {
+  return value < 0 ? -value * 2 - 1 : value * 2;
+}
+
+function writeExemplars(writer: ChunkWriter, tag: number, given: readonly Exemplar[] | undefined): void {
   for (const { value, timestamp, traceId, spanId, filteredAttributes } of given ?? []) {
-    writer.message(field, () => {
-      writer.nanos(2, timestamp);
-      writer.double(3, value);
-      if (spanId !== undefined) writer.hex(4, spanId);
-      if (traceId !== undefined) writer.hex(5, traceId);
-      attributes(writer, 7, filteredAttributes);
-    });
+    const opened = writer.open(tag);
+    writer.time(exemplarFields.time, ...timestamp);
+    writer.double(exemplarFields.value, value);
+    if (spanId !== undefined) writer.hex(exemplarFields.spanId, spanId);
+    if (traceId !== undefined) writer.hex(exemplarFields.traceId, traceId);
+    writeAttributes(writer, exemplarFields.attribute, filteredAttributes);
+    writer.close(opened);
   }
-}
-
-function attributes(writer: ProtobufWriter, field: number, given: Attributes | object | undefined): void {
-  for (const [key, value] of Object.entries(given ?? {})) {
-    writer.message(field, () => {
-      writer.text(1, key);
-      writer.message(2, () => anyValue(writer, value));
-    });
-  }
-}
-
-const int64 = 2 ** 63;
-
-function anyValue(writer: ProtobufWriter, value: unknown): void {
-  if (typeof value === 'string') writer.text(1, value);
-  else if (typeof value === 'boolean') writer.unsigned(2, value ? 1 : 0);
-  else if (typeof value === 'number') numberValue(writer, value);
-  else if (typeof value === 'object' && value !== null) composite(writer, value);
-}
-
-function numberValue(writer: ProtobufWriter, value: number): void {
-  const isInt64 = Number.isInteger(value) && value >= -int64 && value < int64;
-  if (isInt64) writer.signed(3, value);
-  else writer.double(4, value);
-}
-
-function composite(writer: ProtobufWriter, value: object): void {
-  if (value instanceof Uint8Array) writer.bytes(7, value);
-  else if (Array.isArray(value)) writer.message(5, () => items(writer, value));
-  else writer.message(6, () => attributes(writer, 1, value));
-}
-
-function items(writer: ProtobufWriter, list: readonly unknown[]): void {
-  for (const item of list) writer.message(1, () => anyValue(writer, item));
 }
