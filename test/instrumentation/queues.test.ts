@@ -21,19 +21,30 @@ const require = createRequire(import.meta.url);
 const requireNatsCore = () =>
   createRequire(require.resolve('@nats-io/transport-node'))('@nats-io/nats-core/internal');
 
-const bull: QueueCase = {
-  name: 'bullmq',
+const copies = new Map<string, ReturnType<typeof requireOf>>();
+
+/** One copy of each version for all tests. */
+function ownOf(name: string): ReturnType<typeof requireOf> {
+  const own = copies.get(name) ?? requireOf(name);
+  copies.set(name, own);
+  return own;
+}
+
+const bull = (library: string): QueueCase => ({
+  name: library,
   system: 'bullmq',
   make: () => [bullmq(), ioredis()],
   patched() {
-    const { Queue, FlowProducer, Worker, Job, Child } = require('bullmq');
+    const { Queue, FlowProducer, Worker, Job, Child } = (library === 'bullmq' ? require : ownOf(library))(
+      'bullmq',
+    );
     return [Queue, FlowProducer, Worker, Job, Child].map(({ prototype }) => prototype);
   },
   retries: true,
-  apps: ['bullmq-require.cjs', 'bullmq-named.mjs'],
+  apps: library === 'bullmq' ? ['bullmq-require.cjs', 'bullmq-named.mjs'] : [],
   before: requireRedis,
   async open(name) {
-    const { Queue, Worker } = require('bullmq');
+    const { Queue, Worker } = (library === 'bullmq' ? require : ownOf(library))('bullmq');
     const connection = { host: '127.0.0.1', port: 6379 };
     const queue = new Queue(name, { connection });
     let worker: any;
@@ -54,16 +65,7 @@ const bull: QueueCase = {
       },
     };
   },
-};
-
-const copies = new Map<string, ReturnType<typeof requireOf>>();
-
-/** One copy of each version for all tests. */
-function ownOf(name: string): ReturnType<typeof requireOf> {
-  const own = copies.get(name) ?? requireOf(name);
-  copies.set(name, own);
-  return own;
-}
+});
 
 const rabbit = (name: string): QueueCase => ({
   name,
@@ -284,7 +286,8 @@ const amazon: QueueCase = {
 };
 
 for (const library of [
-  bull,
+  bull('bullmq'),
+  bull('bullmq-5'),
   rabbit('amqplib'),
   rabbit('amqplib-1'),
   rabbit('amqplib-0'),
