@@ -70,7 +70,10 @@ interface Table {
   /** Hands the exports of a loaded copy to everyone who asked for `id`. */
   hand(id: string, exports: unknown, path?: string): void;
   /** Hears of every load before it begins. */
-  readonly prepare?: ReturnType<typeof loader>;
+  readonly prepare: ReturnType<typeof loader>;
+  /** Whether there is any that `prepare` would do something with; may become so when a module has been handed. */
+  wantsLoads(): boolean;
+  whenHanded(listener: () => void): void;
 }
 
 /** What `tracing:module.require` publishes when a load has ended, well or not. */
@@ -131,6 +134,7 @@ export function arm(instrumentations: readonly Instrumentation[], sensors: Senso
   function hand(id: string, exports: unknown, path?: string): void {
     if (!isObject(exports)) return;
     for (const target of targets.get(id) ?? []) handOne(target, exports, path);
+    handed();
   }
 
   let armed = instrumentations.filter((one) => guarded(one, undefined, () => one.enable?.(sensors)));
@@ -140,8 +144,15 @@ export function arm(instrumentations: readonly Instrumentation[], sensors: Senso
       for (const id of spellings(specifier)) targets.set(id, [...(targets.get(id) ?? []), target]);
     }
   }
-  const prepare = loader(armed, (one, specifier, path) => patched.push({ specifier, name: one.name, path }));
-  const stop = targets.size === 0 ? () => {} : watch({ targets, missed, hand, prepare });
+  let handed = (): void => {};
+  const eager = armed.filter(({ loads }) => loads !== undefined);
+  const wantsLoads = () => eager.some(({ loads }) => loads !== undefined && loads.size > 0);
+  const prepare = loader(eager, (one, specifier, path) => patched.push({ specifier, name: one.name, path }));
+  const whenHanded = (listener: () => void): void => {
+    handed = listener;
+  };
+  const table: Table = { targets, missed, hand, prepare, wantsLoads, whenHanded };
+  const stop = targets.size === 0 ? () => {} : watch(table);
 
   function dismiss(one: Instrumentation, reason: string): void {
     for (const [id, waiting] of targets) {
@@ -161,7 +172,7 @@ export function arm(instrumentations: readonly Instrumentation[], sensors: Senso
       for (const one of instrumentations) guarded(one, undefined, () => one.disable());
     },
     lookAt(cache) {
-      attempt(() => handLoadedPackages({ targets, missed, hand }, cache));
+      attempt(() => handLoadedPackages(table, cache));
     },
     standDown(names, reason) {
       const leaving = armed.filter(({ name }) => names.includes(name));
@@ -201,11 +212,19 @@ function watch(table: Table): () => void {
   /** Files of targets outside `node_modules` (workspaces, links), as the resolve hook has met them. */
   const expected = new Map<string, string>();
   let meetsEsm = false;
+  let preparesLoads = false;
 
   function meetEsm(): void {
     if (meetsEsm) return;
     meetsEsm = true;
     stops.push(hookImports(table, expected));
+  }
+
+  /** To hear of the beginnings, too, slows down every load, so it waits for somebody who asks. */
+  function prepareLoads(): void {
+    if (preparesLoads || !table.wantsLoads()) return;
+    preparesLoads = true;
+    listen('tracing:module.require:start', table.prepare);
   }
 
   function onRequired({ id, parentFilename, result }: Loaded): void {
@@ -222,9 +241,10 @@ function watch(table: Table): () => void {
     diagnosticsChannel.subscribe(channel, safely);
     stops.push(() => diagnosticsChannel.unsubscribe(channel, safely));
   };
-  if (table.prepare !== undefined) listen('tracing:module.require:start', table.prepare);
   // `end` comes after a failed load, too; its result is undefined then.
   listen('tracing:module.require:end', onRequired);
+  prepareLoads();
+  table.whenHanded(prepareLoads);
   // A resolve hook slows down every `require`, so it waits for the first sign of an ES module.
   listen('tracing:module.import:start', meetEsm);
   stops.push(hookGetBuiltin(table));

@@ -25,14 +25,12 @@ interface Found {
   readonly isImported: boolean;
 }
 
-/** A listener for the beginning of every load; `undefined` where no instrumentation loads anything. */
+/** A listener for the beginning of every load, for the instrumentations that load modules. */
 export function loader(
-  instrumentations: readonly Instrumentation[],
+  eager: readonly Instrumentation[],
   onPrepared: OnPrepared,
-): ((loading: Loading) => void) | undefined {
-  const eager = instrumentations.filter(({ loads }) => loads !== undefined);
+): (loading: Loading) => void {
   const met = new Set<string>();
-  if (eager.length === 0) return undefined;
 
   return ({ id, parentFilename }) => {
     const found = byName(eager, id, parentFilename) ?? byFile(eager, id, parentFilename);

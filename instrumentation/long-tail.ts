@@ -2,7 +2,8 @@
  * Libraries that Sonde has nothing of its own for: where the app has the official instrumentation installed, it is read
  * and enabled the moment the app loads the library, in CommonJS and ES modules, and never before.
  */
-import { join } from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import type { Config } from '../src/config/config.ts';
 import { diagnostics } from '../src/diagnostics.ts';
 import type { Instrumentation } from '../src/instrumentation.ts';
@@ -72,7 +73,7 @@ type Maker = new (options: object) => Instance;
 
 /** @param isChosen whether the instrumentation of a short name is on */
 export function longTail({ debug, instrumentations }: Config, isChosen: (name: string) => boolean): LongTail {
-  const chosen = rows.filter(({ name }) => isChosen(name));
+  const chosen = mayHaveAny() ? rows.filter(({ name }) => isChosen(name)) : [];
   const byModule = new Map(chosen.flatMap((each) => each.modules.map((module) => [module, each])));
   /** By package; `undefined` for what is not there, or is the app's. */
   const settled = new Map<string, Instance | undefined>();
@@ -141,6 +142,26 @@ function makerOf(official: string): Maker | undefined {
 /** Short names of those whose package the app has installed. Looks on the disk. */
 export function installedTail(isChosen: (name: string) => boolean): string[] {
   return rows.filter(({ name, official }) => isChosen(name) && isInstalled(official)).map(({ name }) => name);
+}
+
+/** One look into each `node_modules` above the app: to hear of every load costs something, and most apps have none. */
+function mayHaveAny(): boolean {
+  return [resolve(process.argv[1] ?? '.'), process.cwd()].some((start) => {
+    for (let at = start; at !== dirname(at); at = dirname(at)) {
+      if (hasAny(join(at, 'node_modules'))) return true;
+    }
+    return false;
+  });
+}
+
+function hasAny(modules: string): boolean {
+  try {
+    const names = readdirSync(join(modules, '@opentelemetry'));
+    if (names.some((name) => name.startsWith('instrumentation-'))) return true;
+    return existsSync(join(modules, 'opentelemetry-instrumentation-elasticsearch'));
+  } catch {
+    return false;
+  }
 }
 
 function isInstalled(name: string): boolean {

@@ -67,6 +67,8 @@ export function watchOfficial(
     prepare: (_specifier, isImported) => isImported,
     patch({ InstrumentationBase: base }: Base) {
       if (base?.prototype === undefined) return;
+      // From here on any may be enabled.
+      loads.add('@opentelemetry/instrumentation');
       undo.push(
         override(base.prototype, 'enable', (original) => {
           return function enable(this: OfficialInstrumentation) {
