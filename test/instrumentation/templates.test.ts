@@ -56,6 +56,20 @@ describe('templates', () => {
     expect(missing()).to.deep.equal(['title']);
   });
 
+  it('say nothing above DEBUG, and see the variables of the app as they are (A48)', () => {
+    setLevel('sonde.template', 'info');
+    const variables = { name: 'Ann' };
+    const seen: unknown[] = [];
+    const handlebars = require('handlebars').create();
+    handlebars.registerHelper('note', function (this: unknown) {
+      seen.push(this);
+    });
+    handlebars.compile('{{note}}{{title}}')(variables);
+    expect(seen).to.have.length(1);
+    expect(seen[0]).to.equal(variables);
+    expect(records).to.deep.equal([]);
+  });
+
   it('are as they were when disarmed', () => {
     const [ejs, pug, handlebars] = ['ejs', 'pug', 'handlebars'].map((name) => require(name));
     process.armed.disarm();

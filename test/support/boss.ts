@@ -18,7 +18,9 @@ export async function startedBoss(): Promise<any> {
   boss.close = async () => {
     for (const name of queues) {
       await boss.offWork(name);
-      while (!(await isRemoved(boss, name))) await new Promise((done) => setTimeout(done, 20));
+      for (let tries = 0; tries < 200 && !(await isRemoved(boss, name)); tries++) {
+        await new Promise((done) => setTimeout(done, 20));
+      }
     }
     await boss.stop({ graceful: false });
   };

@@ -57,7 +57,9 @@ export async function openQueues({ name, kafkaPort, sqsUrl }) {
       await nats.close();
       sqs.destroy();
       await boss.offWork(name);
-      while (!(await isRemoved())) await new Promise((resolve) => setTimeout(resolve, 20));
+      for (let tries = 0; tries < 200 && !(await isRemoved()); tries++) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
       await boss.stop({ graceful: false });
     },
   };
