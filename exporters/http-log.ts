@@ -3,6 +3,7 @@
  * batches behind a bounded queue.
  */
 import { type BatchConfig, defaults, type OtlpTarget } from '../src/config/config.ts';
+import { batchQueue } from '../src/delivery/batch-queue.ts';
 import { createLosses, type Losses } from '../src/delivery/losses.ts';
 import { type Attempt, type RetryPolicy, retryDefaults, retrying } from '../src/delivery/retry.ts';
 import { diagnostics } from '../src/diagnostics.ts';
@@ -11,7 +12,6 @@ import type { Exporter } from '../src/exporter.ts';
 import type { Destination } from '../src/logs/handler.ts';
 import { type Format, jsonFormat } from '../src/logs/json-format.ts';
 import type { LogRecord } from '../src/logs/record.ts';
-import { batchQueue } from '../src/processing/batch.ts';
 import { VERSION } from '../src/version.ts';
 import { atExit } from './at-exit.ts';
 import { type Endpoint, openEndpoint, presentable, secretsOf } from './otlp/endpoint.ts';

@@ -2,7 +2,7 @@
 import { TraceFlags } from '@opentelemetry/api';
 import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace';
 
-/** What takes finished spans: `batchQueue`. */
+/** What takes finished spans. */
 export interface SpanQueue {
   add(span: ReadableSpan): void;
   forceFlush(): Promise<void>;

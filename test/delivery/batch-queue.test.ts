@@ -2,10 +2,10 @@ import { expect } from 'chai';
 import type { BatchConfig } from '../../src/config/config.ts';
 import { activeContext } from '../../src/context/context.ts';
 import { isSuppressed } from '../../src/context/suppression.ts';
+import { batchQueue } from '../../src/delivery/batch-queue.ts';
 import { createLosses } from '../../src/delivery/losses.ts';
 import type { Attempt } from '../../src/delivery/retry.ts';
 import type { Exporter } from '../../src/exporter.ts';
-import { batchQueue } from '../../src/processing/batch.ts';
 import { type Ear, ear, eventually } from '../support/otlp-items.ts';
 
 const config: BatchConfig = {
@@ -23,13 +23,9 @@ function destination(answer: (batch: readonly number[]) => Attempt = () => ({ ou
     most: 0,
     now: 0,
     closed: false,
-    standingBy: false,
   };
-  const exporter: Exporter<number> & { readonly standingBy: boolean } = {
+  const exporter: Exporter<number> = {
     name: 'test',
-    get standingBy() {
-      return state.standingBy;
-    },
     async export(items) {
       state.most = Math.max(state.most, ++state.now);
       batches.push([...items]);
@@ -122,20 +118,6 @@ describe('the batch queue', () => {
       'delivered.traces': 10,
       'dropped.traces.queue_full': 15,
     });
-  });
-
-  it('forgets the oldest while the exporter stands by: that is no loss', async () => {
-    const to = destination();
-    const queue = queueOf(to, { maxExportBatchSize: 100 });
-    to.state.standingBy = true;
-    for (const n of numbers(25)) queue.add(n);
-    await queue.forceFlush();
-    expect(heard.counts()).to.include({ 'standby.forgotten.traces': 15 });
-    expect(heard.counted('dropped.traces.queue_full')).to.equal(0);
-    to.state.standingBy = false;
-    await queue.shutdown();
-    expect(to.batches.at(-1)!.at(-1)).to.equal(24);
-    expect(heard.counted('delivered.traces') + heard.counted('standby.forgotten.traces')).to.equal(25);
   });
 
   it('counts by what became of a batch: refused parts, codes, exporters that reject', async () => {

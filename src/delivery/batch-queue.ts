@@ -1,26 +1,24 @@
-/** The bounded queue between where telemetry is born and an exporter. Its books balance to the unit. */
+/** A bounded queue before an exporter that is not OTLP's: log records on their way to an HTTP service. Its books balance. */
 import type { BatchConfig } from '../config/config.ts';
 import { rootContext, runIn } from '../context/context.ts';
 import { suppressed } from '../context/suppression.ts';
-import type { Losses } from '../delivery/losses.ts';
-import type { Attempt, RetryingExporter } from '../delivery/retry.ts';
-import { settled } from '../delivery/wait.ts';
 import { diagnostics } from '../diagnostics.ts';
 import type { Exporter } from '../exporter.ts';
+import type { Losses } from './losses.ts';
+import type { Attempt, RetryingExporter } from './retry.ts';
+import { settled } from './wait.ts';
 
 /**
- * What is counted, per name: `emitted` = `delivered` + every `dropped.*` + `standby.forgotten` + what waits.
- * `standby.released` is the part of `delivered` that was held while standing by.
+ * What is counted, per name: `emitted` = `delivered` + every `dropped.*` + what waits.
  */
 export interface BatchOptions {
-  /** In the counters: `traces`, `logs`. */
+  /** In the counters: `http_logs`. */
   readonly name: string;
   readonly losses?: Losses;
 }
 
-/** Any exporter; one that retries can also be hurried, and stand by. */
-type Outlet<Item> = Exporter<Item> &
-  Partial<Pick<RetryingExporter<Item>, 'hurry' | 'nudge' | 'standingBy' | 'unproven'>>;
+/** Any exporter; one that retries can also be hurried. */
+type Outlet<Item> = Exporter<Item> & Partial<Pick<RetryingExporter<Item>, 'hurry' | 'nudge'>>;
 
 const unobserved = suppressed(rootContext);
 
@@ -54,25 +52,22 @@ export class BatchQueue<Item> {
     return this.#added - this.#settled;
   }
 
-  /**
-   * Takes an item, without work. A full queue refuses the newest, counted and told; while the exporter stands by it
-   * forgets the oldest instead.
-   */
+  /** Takes an item, without work. A full queue refuses the newest, counted and told. */
   add(item: Item): void {
     diagnostics.count(this.#emitted);
     if (this.#closed) this.#lose(1, 'shutdown', 'born after shutdown');
-    else if (this.#items.length < this.#config.maxQueueSize || this.#forgetOldest()) this.#keep(item);
+    else if (this.#items.length < this.#config.maxQueueSize) this.#keep(item);
     else this.#lose(1, 'queue_full', 'queue full');
   }
 
   /**
-   * Resolves when everything added before has met its fate, at most after `timeoutMillis`; at once while the exporter
-   * stands by, for then there is nobody to wait for. A retry that waits for its moment is made now.
+   * Resolves when everything added before has met its fate, at most after `timeoutMillis`. A retry that waits for its
+   * moment is made now.
    */
   forceFlush(timeoutMillis: number = this.#config.exportTimeoutMillis): Promise<void> {
     const all = this.#settle(this.#added);
     this.#exporter.nudge?.();
-    return settled(all, timeoutMillis, () => this.#exporter.standingBy === true);
+    return settled(all, timeoutMillis);
   }
 
   /**
@@ -91,8 +86,7 @@ export class BatchQueue<Item> {
 
   /** Counts what still waits as lost: the process ends. */
   abandon(): void {
-    const forgotten = this.#exporter.standingBy === true;
-    this.#account(this.#items.splice(0).length, { outcome: 'failed', code: 'shutdown', forgotten });
+    this.#account(this.#items.splice(0).length, { outcome: 'failed', code: 'shutdown' });
   }
 
   #keep(item: Item): void {
@@ -149,10 +143,7 @@ export class BatchQueue<Item> {
     if (result.outcome === 'ok') {
       const refused = Math.min(Math.max(result.rejectedItems ?? 0, 0), count);
       diagnostics.count(`delivered.${name}`, count - refused);
-      if (result.released) diagnostics.count(`standby.released.${name}`, count - refused);
       this.#lose(refused, 'partial', result.reason ?? 'refused', result.told);
-    } else if (result.forgotten) {
-      diagnostics.count(`standby.forgotten.${name}`, count);
     } else {
       this.#lose(count, String(result.code ?? result.outcome), causeOf(result), result.told);
     }
@@ -173,14 +164,6 @@ export class BatchQueue<Item> {
     const { name, losses } = this.#options;
     diagnostics.count(`dropped.${name}.${why}`, count);
     losses?.add(name, count, cause, told);
-  }
-
-  #forgetOldest(): boolean {
-    if (!this.#exporter.standingBy && !this.#exporter.unproven) return false;
-    this.#items.shift();
-    diagnostics.count(`standby.forgotten.${this.#options.name}`);
-    this.#settleBy(1);
-    return true;
   }
 }
 
