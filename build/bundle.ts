@@ -8,7 +8,11 @@ const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
 const loader = join(root, 'src/load.ts');
 const register = join(root, 'src/register.ts');
-const doors = { index: 'src/index.ts', register: 'src/register.ts', testing: 'src/testing.ts' };
+const doors = {
+  ...{ index: 'src/index.ts', register: 'src/register.ts', testing: 'src/testing.ts' },
+  // The command line, and what it puts into the app that it looks at.
+  ...{ doctor: 'src/doctor/doctor.ts', 'parts/doctorProbe': 'src/doctor/probe.ts' },
+};
 const api = '@opentelemetry/api';
 /** Stands in the output for `dist/api.cjs`, however deep the file is that requires it. */
 const ownApi = 'sonde-api';
@@ -48,7 +52,7 @@ const needless = /^(?:rolldown-runtime|parts[\\/](?:preload|start))\.cjs(?:\.map
 
 /** What is asked before it is known whether anything of Sonde is needed. */
 const gate = /^src[\\/](?:preload|rollout|load|threads|config[\\/]env)\.ts$/;
-const apart = /^src[\\/](?:register|index|testing|testing[\\/].*)\.ts$/;
+const apart = /^src[\\/](?:register|index|testing|testing[\\/].*|doctor[\\/].*)\.ts$/;
 /** Told about requests: a process that serves none needs none of it. */
 const requests =
   /^instrumentation[\\/](?:request-records|access-log|other-access-log|served-request|security-records|http2-server|middleware-spans|framework|express|fastify|koa|hono|nest)\.ts$/;

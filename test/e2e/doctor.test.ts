@@ -1,0 +1,220 @@
+/** `sonde doctor` names each common mistake, seeded in a small app, and the line to type (A69). */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { type Ended, runNode } from '../support/child.ts';
+import { appFolder } from '../support/tarball.ts';
+
+interface Finding {
+  readonly examination: string;
+  readonly what: string;
+  readonly why: string;
+  readonly line: string;
+}
+
+/** Ends by itself, which is when the doctor looks. */
+const sound = `
+const { getLogger, withSpan } = require('sonde');
+withSpan('order', () => getLogger('shop.orders').info('created', { orderId: 7 }));
+`;
+const preloaded = ['node', '--require', 'sonde/register', 'app.cjs'];
+
+interface Mistake {
+  readonly name: string;
+  readonly app?: string;
+  readonly command?: readonly string[];
+  readonly env?: Record<string, string>;
+  /** Prepares the app's folder. */
+  readonly seed?: (folder: string) => void;
+  readonly examination: string;
+  readonly what: RegExp;
+  readonly line: RegExp;
+}
+
+const mistakes: readonly Mistake[] = [
+  {
+    name: 'Sonde is not loaded',
+    command: ['node', 'app.cjs'],
+    app: 'console.log("alone")',
+    examination: 'Loading',
+    what: /^Sonde is not loaded$/,
+    line: /^node --require sonde\/register app\.js$/,
+  },
+  {
+    name: 'Sonde is switched off',
+    env: { OTEL_SDK_DISABLED: 'true' },
+    examination: 'Loading',
+    what: /^Sonde is off$/,
+    line: /^unset OTEL_SDK_DISABLED$/,
+  },
+  {
+    name: 'raw headers are logged',
+    app: `${sound} getLogger('shop.http').info('in', { req: { headers: { authorization: 'Bearer abc', accept: '*' } } });`,
+    examination: 'Dumps',
+    what: /^Logger shop\.http writes `req\.headers` whole$/,
+    line: /content-type/,
+  },
+  {
+    name: 'raw bodies are logged',
+    app: `${sound} getLogger('shop.http').info('in', { body: { card: 1 } });`,
+    examination: 'Dumps',
+    what: /^Logger shop\.http writes `body` whole$/,
+    line: /log\.info/,
+  },
+  {
+    name: 'a check is slow',
+    app: `${sound} require('sonde').health.check('db', () => new Promise((done) => setTimeout(done, 200, true)));`,
+    examination: 'Checks and pools',
+    what: /^Health check db takes \d+ ms$/,
+    line: /cacheMs/,
+  },
+  {
+    name: 'a configured logger is silent',
+    env: { SONDE_LOG_LEVEL: 'info,shop.order=debug' },
+    examination: 'Loggers',
+    what: /^Logger shop\.order is configured, and no record of it came$/,
+    line: /getLogger/,
+  },
+  {
+    name: 'spans are sampled out',
+    env: { OTEL_TRACES_SAMPLER: 'always_off' },
+    examination: 'Signals',
+    what: /^A span does not leave the app$/,
+    line: /OTEL_TRACES_SAMPLER/,
+  },
+  {
+    name: 'a variable is misspelt',
+    env: { SONDE_LOG_LEVL: 'debug' },
+    examination: 'Settings',
+    what: /SONDE_LOG_LEVL.*SONDE_LOG_LEVEL/,
+    line: /export SONDE_LOG_LEVEL=/,
+  },
+  {
+    name: 'two versions of the API',
+    seed(folder) {
+      const nested = join(folder, 'node_modules/shop-lib/node_modules/@opentelemetry/api');
+      mkdirSync(nested, { recursive: true });
+      writeFileSync(join(nested, 'package.json'), '{ "name": "@opentelemetry/api", "version": "1.4.0" }');
+    },
+    examination: 'Packages',
+    what: /1\.4\.0/,
+    line: /^npm dedupe$/,
+  },
+  {
+    name: 'another SDK is installed',
+    seed(folder) {
+      mkdirSync(join(folder, 'node_modules/dd-trace'));
+      writeFileSync(join(folder, 'node_modules/dd-trace/package.json'), '{ "version": "5.0.0" }');
+    },
+    examination: 'Packages',
+    what: /^dd-trace is installed/,
+    line: /^npm uninstall dd-trace$/,
+  },
+];
+
+describe('sonde doctor (A69)', function () {
+  this.timeout(60_000);
+  let answer = { status: 200, date: '' };
+  const server = http.createServer((request, response) => {
+    request.resume();
+    if (answer.date !== '') response.setHeader('date', answer.date);
+    response.writeHead(answer.status, { 'content-type': 'application/json' }).end('{}');
+  });
+  let endpoint: string;
+
+  before((done) => {
+    server.listen(0, '127.0.0.1', () => {
+      endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      done();
+    });
+  });
+  beforeEach(() => {
+    answer = { status: 200, date: '' };
+  });
+  after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+
+  function folderOf(app = sound): string {
+    const folder = appFolder();
+    writeFileSync(join(folder, 'package.json'), '{ "name": "shop", "version": "1.0.0" }');
+    writeFileSync(join(folder, 'app.cjs'), app);
+    return folder;
+  }
+
+  function doctor(folder: string, args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
+    const bin = join(folder, 'node_modules/sonde/dist/doctor.cjs');
+    const named = { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, ...env };
+    return runNode([bin, 'doctor', ...args], { cwd: folder, env: named });
+  }
+
+  function findingsIn(ended: Ended): Finding[] {
+    expect(ended.code, ended.stderr).to.be.oneOf([0, 1]);
+    return ended.lines[0]!.findings;
+  }
+
+  it('finds nothing in a sound app, and says what it saw', async () => {
+    const ended = await doctor(folderOf(), ['--', ...preloaded]);
+    expect(ended.stdout).to.match(/Nothing is wrong\.\n$/);
+    expect(ended.code).to.equal(0);
+    expect(ended.stdout).to.contain('heard: ').and.to.contain('shop.orders').and.to.contain('received: ');
+  });
+
+  for (const { name, app, command = preloaded, env, seed, examination, what, line } of mistakes) {
+    it(`names the mistake: ${name}`, async () => {
+      const folder = folderOf(app);
+      seed?.(folder);
+      const ended = await doctor(folder, ['--json', '--', ...command], env);
+      expect(ended.code, ended.stderr).to.equal(1);
+      const found = findingsIn(ended).filter((finding) => finding.examination === examination);
+      const [finding] = found.filter((each) => what.test(each.what));
+      expect(finding, JSON.stringify(findingsIn(ended))).to.not.equal(undefined);
+      expect(finding!.line).to.match(line);
+      expect(finding!.why).to.not.equal('');
+    });
+  }
+
+  it('names the step at which an endpoint fails', async () => {
+    const rows = [
+      ['http://127.0.0.1:1', /TCP failed: ECONNREFUSED/],
+      ['http://collector.invalid:4318', /DNS failed/],
+      [endpoint.replace('http:', 'https:'), /TLS failed/],
+    ] as const;
+    for (const [url, why] of rows) {
+      const ended = await doctor(folderOf(), ['--json'], { OTEL_EXPORTER_OTLP_ENDPOINT: url });
+      const found = findingsIn(ended).filter(({ examination }) => examination === 'Endpoints');
+      expect(found).to.have.length(3);
+      for (const finding of found) expect(finding.why).to.match(why);
+      expect(ended.code).to.equal(1);
+    }
+  });
+
+  it('names a refusal, and a clock that is wrong', async () => {
+    answer = { status: 401, date: 'Sat, 21 Nov 2020 10:00:00 GMT' };
+    const found = findingsIn(await doctor(folderOf(), ['--json']));
+    expect(found.filter(({ what }) => /are refused by/.test(what))).to.have.length(3);
+    expect(
+      found.filter(({ what }) => /^The clock is \d+ s ahead of that of 127\.0\.0\.1$/.test(what)),
+    ).to.have.length(3);
+  });
+
+  it('shows settings with their sources and without secrets', async () => {
+    const env = { OTEL_EXPORTER_OTLP_HEADERS: 'api-key=hunter2', SONDE_LOG_LEVEL: 'debug' };
+    const { stdout } = await doctor(folderOf(), [], env);
+    expect(stdout).to.contain('logs.level = debug (env SONDE_LOG_LEVEL)').and.to.not.contain('hunter2');
+  });
+
+  it('exits with 2 where it could not run', async () => {
+    const wrong = await runNode([join(folderOf(), 'node_modules/sonde/dist/doctor.cjs'), 'cure']);
+    expect([wrong.code, wrong.stderr]).to.deep.equal([
+      2,
+      'sonde: Usage: sonde doctor [--json] [-- node app.js]\n',
+    ]);
+    const missing = await doctor(folderOf(), ['--', './no-such-command']);
+    expect(missing.code).to.equal(2);
+    expect(missing.stderr).to.contain('ENOENT');
+  });
+});
