@@ -3,7 +3,7 @@
  * With OTEL_EXPORTER_OTLP_ENDPOINT set the telemetry goes there instead of to the receiver in here.
  */
 import { startReceiver } from './receiver.ts';
-import { durations, heading, logLines, totals, waterfall } from './screen.ts';
+import { durations, exemplar, heading, logLines, totals, waterfall } from './screen.ts';
 import { startService } from './service.ts';
 
 const elsewhere = process.env.OTEL_EXPORTER_OTLP_ENDPOINT;
@@ -33,6 +33,8 @@ if (receiver) {
   console.log(waterfall(failedTrace, receiver));
   console.log(heading('Request durations', 'the metric http.server.request.duration'));
   console.log(durations(receiver.histograms));
+  console.log(heading('Exemplar', 'the slowest request of that chart, found by its trace id'));
+  console.log(exemplar(receiver));
   console.log(heading('Received', `by the OTLP receiver in this process, ${receiver.endpoint}`));
   console.log(totals(receiver));
   receiver.close();

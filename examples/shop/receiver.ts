@@ -41,6 +41,8 @@ export interface Histogram {
   count: number;
   sum: number;
   max: number;
+  /** Single values with the trace they were measured in. */
+  exemplars: { value: number; traceId: string }[];
   /** How many values fell into each bucket, and the buckets' upper bounds; the last bucket has none. */
   buckets: number[];
   bounds: number[];
@@ -146,6 +148,10 @@ function keepHistogram(histograms: Histogram[], service: string, name: string, p
     max: point.max ?? 0,
     buckets: (point.bucketCounts ?? []).map(Number),
     bounds: point.explicitBounds ?? [],
+    exemplars: (point.exemplars ?? []).map(({ asDouble, asInt, traceId }: any) => ({
+      value: Number(asDouble ?? asInt),
+      traceId: traceId ?? '',
+    })),
   });
 }
 

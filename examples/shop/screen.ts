@@ -147,6 +147,20 @@ function bounds(list: readonly number[] = []): string {
 }
 
 /** What arrived, per signal. */
+/** From the chart to the request: the slowest value that kept its trace, and what was logged in it. */
+export function exemplar({ histograms, spans, logs }: Received): string {
+  const [slowest] = histograms
+    .filter(({ name }) => name === 'http.server.request.duration')
+    .flatMap(({ exemplars }) => exemplars)
+    .sort((a, b) => b.value - a.value);
+  if (slowest === undefined) return 'no value kept its trace';
+  const { traceId, value } = slowest;
+  const inTrace = spans.filter((span) => span.traceId === traceId);
+  const lines = logs.filter((record) => record.traceId === traceId && record.logger.startsWith('shop.'));
+  const first = `${(value * 1000).toFixed(1)} ms was trace ${traceId}: ${inTrace.length} spans, ${lines.length} log lines`;
+  return [first, ...lines.map(({ logger, message }) => `  ◆ ${logger} ${message}`)].join('\n');
+}
+
 export function totals({ spans, logs, metrics }: Received): string {
   const traces = new Set(spans.map((span) => span.traceId)).size;
   const inTrace = logs.filter((record) => record.traceId !== '').length;

@@ -56,6 +56,14 @@ describe('npm run demo', function () {
     expect(ended.stdout).not.to.contain("'open'");
   });
 
+  it('leads from the slowest request of the chart to its trace and its log lines (A57)', () => {
+    const [, , first, ...lines] = section('Exemplar');
+    expect(first).to.match(/^[\d.]+ ms was trace [0-9a-f]{32}: [1-9]\d* spans, [1-9]\d* log lines$/);
+    expect(lines.filter((line) => line.startsWith('  ◆ shop.'))).to.have.length(
+      Number(/(\d+) log lines/.exec(first!)?.[1]),
+    );
+  });
+
   it('shows request durations from the metric', () => {
     const rows = section('Request durations').join('\n');
     expect(rows).to.match(/orders +POST 201 +2 /);
