@@ -91,7 +91,8 @@ function withMessage(
   if (isValue(next, message)) return printed(message, args.slice(at), error, fields, bound);
   let found = error;
   let given = fields;
-  for (const argument of args.slice(at)) {
+  for (let i = at; i < args.length; i++) {
+    const argument = args[i];
     if (isError(argument)) found ??= argument;
     else given = joined(given, fieldsOf(argument));
   }
