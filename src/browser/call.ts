@@ -20,7 +20,7 @@ export function understand(args: readonly unknown[], bound: Fields): Call {
     if (typeof value === 'function') [value()].flat().forEach(take);
     else if (value instanceof Error) error ??= value;
     else if (message === undefined && typeof value === 'string') message = value;
-    else if (isFields(value)) Object.assign(given, value);
+    else if (typeof value === 'object' && !Array.isArray(value)) Object.assign(given, value);
     else if (value != null) values.push(value);
   };
   args.forEach(take);
@@ -32,10 +32,6 @@ export function understand(args: readonly unknown[], bound: Fields): Call {
   const { extra, ...rest } = given;
   const fields = redacted({ ...bound, ...rest, ...(extra as Fields) });
   return { message: filled(message ?? error?.message ?? '', fields), values, fields, error };
-}
-
-function isFields(value: unknown): boolean {
-  return typeof value === 'object' && !Array.isArray(value);
 }
 
 function filled(message: string, fields: Fields): string {

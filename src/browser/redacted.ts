@@ -1,5 +1,5 @@
 /** Fields without the secrets that their names give away: a browser's console is read over many shoulders. */
-const secret = /pass[wp]|secret|token|authoriz|cookie|credent|api.?key|private.?key|card.?num/i;
+const secret = /pass[wp]|secret|token|authoriz|cookie|credent|(api|private).?key|card.?num/i;
 
 /** A copy of `value`; what is no plain object and no list is as it was. */
 export function redacted(value: any, depth = 0): any {
