@@ -1,4 +1,4 @@
-/** Copies of the API, and other SDKs, among the packages that the app has installed. */
+/** Copies of the API and of Sonde, and other SDKs, among the packages that the app has installed. */
 import fs from 'node:fs';
 import { join } from 'node:path';
 import type { Examination, Finding } from './finding.ts';
@@ -32,6 +32,17 @@ function copiesOf(name: string, folder: string, depth = 0): string[] {
   return [...(versionIn(own) === undefined ? [] : [own]), ...nested];
 }
 
+function sondeTwice(versions: readonly string[]): Finding[] {
+  if (versions.length < 2) return [];
+  return [
+    {
+      what: `sonde is there ${versions.length} times: ${versions.join(' and ')}`,
+      why: 'The first one loaded serves them all, whichever it is; what only the other one has is missing.',
+      line: 'npm dedupe',
+    },
+  ];
+}
+
 function findingsOf(versions: readonly string[], sdks: readonly string[]): Finding[] {
   const copies = `${api} is there as ${versions.join(' and ')}`;
   const why = 'What registers through one copy may be invisible through another.';
@@ -47,9 +58,10 @@ export const copies: Examination = {
   name: 'Packages',
   examine: ({ folder }) => {
     const versions = copiesOf(api, folder).map((path) => versionIn(path)!);
+    const sondes = copiesOf('sonde', folder).map((path) => versionIn(path)!);
     const sdks = others.filter((name) => versionIn(join(folder, 'node_modules', name)) !== undefined);
     return {
-      findings: findingsOf(versions, sdks),
+      findings: [...findingsOf(versions, sdks), ...sondeTwice(sondes)],
       seen: [`${api}: ${versions.join(', ') || 'none of its own'}`],
     };
   },

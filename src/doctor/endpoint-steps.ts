@@ -5,9 +5,10 @@ import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
 import tls from 'node:tls';
-import type { OtlpTarget } from '../config/config.ts';
+import type { OtlpTarget, Signal } from '../config/config.ts';
+import { askGrpc } from './grpc-step.ts';
 
-export type Step = 'DNS' | 'TCP' | 'TLS' | 'HTTP';
+export type Step = 'DNS' | 'TCP' | 'TLS' | 'HTTP' | 'gRPC';
 
 export interface Reached {
   /** Absent where all went well. */
@@ -61,12 +62,12 @@ function reasonOf(error: unknown): string {
   return code ?? message;
 }
 
-export async function reach(target: OtlpTarget): Promise<Reached> {
+export async function reach(target: OtlpTarget, signal: Signal): Promise<Reached> {
   const url = new URL(target.endpoint);
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
   const isGrpc = target.protocol === 'grpc';
-  let response: http.IncomingMessage | undefined;
+  let answer: { readonly status?: number; readonly date?: string } = {};
   const steps: readonly (readonly [Step, boolean, () => Promise<unknown>])[] = [
     ['DNS', net.isIP(host) === 0, () => dns.lookup(host)],
     ['TCP', true, () => within(net.connect(port, host), 'connect')],
@@ -83,7 +84,15 @@ export async function reach(target: OtlpTarget): Promise<Reached> {
       'HTTP',
       !isGrpc,
       async () => {
-        response = await postEmpty(target, url);
+        const { statusCode: status, headers } = await postEmpty(target, url);
+        answer = { status, date: headers.date };
+      },
+    ],
+    [
+      'gRPC',
+      isGrpc,
+      async () => {
+        answer = await askGrpc(target, signal, identity(target), patienceMillis);
       },
     ],
   ];
@@ -94,9 +103,9 @@ export async function reach(target: OtlpTarget): Promise<Reached> {
       return { failed: { step, reason: reasonOf(error) } };
     }
   }
-  const date = Date.parse(response?.headers.date ?? '');
+  const date = Date.parse(answer.date ?? '');
   return {
-    status: response?.statusCode,
+    status: answer.status,
     skew: Number.isNaN(date) ? undefined : Math.round((date - Date.now()) / 1000),
   };
 }

@@ -11,6 +11,7 @@ const remedies: Readonly<Record<Step, string>> = {
   TCP: 'docker run -p 4318:4318 otel/opentelemetry-collector',
   TLS: 'export OTEL_EXPORTER_OTLP_CERTIFICATE=/path/of/ca.pem',
   HTTP: 'export OTEL_EXPORTER_OTLP_PROTOCOL=grpc OTEL_EXPORTER_OTLP_ENDPOINT=http://HOST:4317',
+  gRPC: 'export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf OTEL_EXPORTER_OTLP_ENDPOINT=http://HOST:4318',
 };
 const answers: Readonly<Record<number, string>> = {
   401: 'export OTEL_EXPORTER_OTLP_HEADERS="authorization=..."',
@@ -58,7 +59,7 @@ export const endpoints: Examination = {
       return { findings: [], seen: ['nothing is sent'] };
     const targets = sent(patient).map((signal) => [signal, patient.config.otlp[signal]] as const);
     const all = await Promise.all(
-      targets.map(async ([signal, target]) => [signal, target, await reach(target)] as const),
+      targets.map(async ([signal, target]) => [signal, target, await reach(target, signal)] as const),
     );
     const findings = all.flatMap(([signal, target, reached]) => findingsOf(signal, target, reached));
     const seen = all.map(

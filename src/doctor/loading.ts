@@ -2,6 +2,7 @@
 import { errorTable, type SondeErrorCode } from '../errors.ts';
 import type { AppRun, Told } from './app-run.ts';
 import type { Examination, Finding } from './finding.ts';
+import type { ProbeReport } from './probe.ts';
 
 const lines: Readonly<Record<string, string>> = {
   SONDE_ERR_LOADED_EARLY: 'node --require sonde/register app.js',
@@ -22,6 +23,15 @@ function tellFinding({ code = '', message }: Told): Finding {
   };
 }
 
+/** Only of what Sonde patches: the order of the rest does not matter. */
+function lateFinding({ early, status }: ProbeReport): Finding[] {
+  const patched = new Set(status!.instrumentations.patched.map((text) => text.split(' ')[0]));
+  const names = early.filter((name) => patched.has(name));
+  if (names.length === 0) return [];
+  const what = `Sonde is loaded late, after ${names.join(', ')}`;
+  return [{ what, why: errorTable.SONDE_ERR_LOADED_EARLY, line: lines.SONDE_ERR_LOADED_EARLY! }];
+}
+
 function findingsOf({ probe, told }: AppRun): Finding[] {
   if (probe?.status === undefined) {
     const why = 'The app ran, and nothing in its process had started Sonde.';
@@ -35,7 +45,11 @@ function findingsOf({ probe, told }: AppRun): Finding[] {
     why: probe.status.mode === 'guest' ? 'Another SDK was first.' : 'It was disabled or could not start.',
     line: probe.status.mode === 'guest' ? 'node --require sonde/register app.js' : 'unset OTEL_SDK_DISABLED',
   };
-  return [...(probe.status.mode === 'running' ? [] : [off]), ...voiced.map(tellFinding)];
+  return [
+    ...(probe.status.mode === 'running' ? [] : [off]),
+    ...lateFinding(probe),
+    ...voiced.map(tellFinding),
+  ];
 }
 
 export const loading: Examination = {

@@ -1,8 +1,9 @@
 /**
  * Looks at the app from inside its process, preloaded by the doctor before all else. It imports nothing of Sonde: what it
- * finds must be what is there without it.
+ * finds must be what is there without it; for that reason alone it reads its two variables from `process.env` itself.
  */
 import fs from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Core } from '../core.ts';
 import type { Sonde, Status } from '../sonde.ts';
@@ -12,6 +13,8 @@ export interface ProbeReport {
   readonly flags: readonly string[];
   /** How Sonde is there; absent where it is not. */
   readonly status?: Status;
+  /** Packages of which a file was loaded before Sonde. */
+  readonly early: readonly string[];
   /** Of the span in which the doctor's own record and measurement were made. */
   readonly ids?: { readonly traceId: string; readonly spanId: string };
   readonly checks: readonly { readonly name: string; readonly millis: number }[];
@@ -31,9 +34,20 @@ const { SONDE_DOCTOR_FOLDER: folder, SONDE_DOCTOR_MILLIS: millis } = process.env
 const slot = (): Slot => (globalThis as Record<symbol, Slot>)[Symbol.for('sonde.1')] ?? {};
 let begun = false;
 
+/** The cache keeps the order of loading; the probe is a file of Sonde's too. */
+function loadedEarly(): string[] {
+  const files = Object.keys(createRequire(__filename).cache).filter((file) => file !== __filename);
+  const first = files.findIndex((file) => /[\\/]sonde[\\/]dist[\\/]/.test(file));
+  const names = files.slice(0, Math.max(first, 0)).flatMap((file) => {
+    const [, name] = /.*[\\/]node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)/.exec(file) ?? [];
+    return name === undefined ? [] : [name.replace('\\', '/')];
+  });
+  return [...new Set(names)];
+}
+
 function write(report: Partial<ProbeReport>): void {
   const { versions, execArgv: flags, pid } = process;
-  const whole = { version: versions.node, flags, checks: [], pools: [], ...report };
+  const whole = { version: versions.node, flags, early: loadedEarly(), checks: [], pools: [], ...report };
   const file = join(folder!, `${pid}.json`);
   fs.writeFileSync(`${file}.part`, JSON.stringify(whole));
   fs.renameSync(`${file}.part`, file);

@@ -1,6 +1,7 @@
 /** `sonde doctor` names each common mistake, seeded in a small app, and the line to type (A69). */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
+import http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -24,6 +25,7 @@ const preloaded = ['node', '--require', 'sonde/register', 'app.cjs'];
 interface Mistake {
   readonly name: string;
   readonly app?: string;
+  readonly packages?: readonly string[];
   readonly command?: readonly string[];
   readonly env?: Record<string, string>;
   /** Prepares the app's folder. */
@@ -103,6 +105,68 @@ const mistakes: readonly Mistake[] = [
     line: /^npm dedupe$/,
   },
   {
+    name: 'a newer API deep in the tree',
+    seed(folder) {
+      const nested = join(
+        folder,
+        'node_modules/@shop/lib/node_modules/inner/node_modules/@opentelemetry/api',
+      );
+      mkdirSync(nested, { recursive: true });
+      writeFileSync(join(nested, 'package.json'), '{ "name": "@opentelemetry/api", "version": "1.99.0" }');
+    },
+    examination: 'Packages',
+    what: /1\.99\.0/,
+    line: /^npm dedupe$/,
+  },
+  {
+    name: 'Sonde is loaded late',
+    packages: ['pg'],
+    command: ['node', 'app.cjs'],
+    app: `require('pg'); require('sonde/register'); ${sound}`,
+    examination: 'Loading',
+    what: /^Sonde is loaded late, after pg/,
+    line: /^node --require sonde\/register app\.js$/,
+  },
+  {
+    name: 'Sonde is loaded twice',
+    seed(folder) {
+      const modules = join(folder, 'node_modules');
+      cpSync(join(modules, 'sonde'), join(modules, 'shop-lib/node_modules/sonde'), { recursive: true });
+    },
+    app: `${sound} require('./node_modules/shop-lib/node_modules/sonde').init();`,
+    examination: 'Packages',
+    what: /^sonde is there 2 times/,
+    line: /^npm dedupe$/,
+  },
+  {
+    name: 'another SDK is first in the process',
+    packages: ['@opentelemetry/sdk-node'],
+    command: ['node', 'app.cjs'],
+    app: `
+const { NodeSDK } = require('@opentelemetry/sdk-node');
+new NodeSDK({ spanProcessors: [], metricReaders: [], logRecordProcessors: [], autoDetectResources: false }).start();
+require('sonde/register');
+${sound}`,
+    examination: 'Loading',
+    what: /SDK|guest/,
+    line: /sdk-node|--require sonde\/register/,
+  },
+  {
+    name: 'a pool loses the context',
+    packages: ['pg'],
+    app: `${sound}
+const { Pool } = require('pg');
+const pool = new Pool({ host: '127.0.0.1', user: 'postgres', database: 'postgres', allowExitOnIdle: true });
+const waiting = [];
+const query = pool.query.bind(pool);
+pool.query = (...args) => void waiting.push(args);
+setInterval(() => { for (const args of waiting.splice(0)) query(...args); }, 20).unref();
+query('SELECT 1').then(() => setTimeout(() => undefined, 6_000));`,
+    examination: 'Checks and pools',
+    what: /^Callbacks of pg lose their context$/,
+    line: /keepContext/,
+  },
+  {
     name: 'another SDK is installed',
     seed(folder) {
       mkdirSync(join(folder, 'node_modules/dd-trace'));
@@ -138,8 +202,8 @@ describe('sonde doctor (A69)', function () {
     server.closeAllConnections();
   });
 
-  function folderOf(app = sound): string {
-    const folder = appFolder();
+  function folderOf(app = sound, packages: readonly string[] = []): string {
+    const folder = appFolder(packages);
     writeFileSync(join(folder, 'package.json'), '{ "name": "shop", "version": "1.0.0" }');
     writeFileSync(join(folder, 'app.cjs'), app);
     return folder;
@@ -163,9 +227,9 @@ describe('sonde doctor (A69)', function () {
     expect(ended.stdout).to.contain('heard: ').and.to.contain('shop.orders').and.to.contain('received: ');
   });
 
-  for (const { name, app, command = preloaded, env, seed, examination, what, line } of mistakes) {
+  for (const { name, app, packages, command = preloaded, env, seed, examination, what, line } of mistakes) {
     it(`names the mistake: ${name}`, async () => {
-      const folder = folderOf(app);
+      const folder = folderOf(app, packages);
       seed?.(folder);
       const ended = await doctor(folder, ['--json', '--', ...command], env);
       expect(ended.code, ended.stderr).to.equal(1);
@@ -199,6 +263,59 @@ describe('sonde doctor (A69)', function () {
     expect(
       found.filter(({ what }) => /^The clock is \d+ s ahead of that of 127\.0\.0\.1$/.test(what)),
     ).to.have.length(3);
+  });
+
+  it('asks a gRPC endpoint with an empty request, and tells its answer', async () => {
+    const asked: string[] = [];
+    let code = '16';
+    const grpc = http2.createServer();
+    grpc.on('stream', (stream, headers) => {
+      asked.push(`${headers[':path']}`);
+      stream.resume();
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': code }));
+      stream.end();
+    });
+    await new Promise<void>((done) => grpc.listen(0, '127.0.0.1', done));
+    try {
+      const { port } = grpc.address() as AddressInfo;
+      const env = {
+        OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+        OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+      };
+      const folder = folderOf();
+      const refused = findingsIn(await doctor(folder, ['--json'], env));
+      expect(refused.filter(({ what }) => /are refused by/.test(what))).to.have.length(3);
+      expect(asked.sort().map((path) => path.split('.').at(-1))).to.deep.equal([
+        'LogsService/Export',
+        'MetricsService/Export',
+        'TraceService/Export',
+      ]);
+      code = '0';
+      const taken = await doctor(folder, ['--json'], env);
+      expect([taken.code, findingsIn(taken)]).to.deep.equal([0, []]);
+      const plain = await doctor(folder, ['--json'], { ...env, OTEL_EXPORTER_OTLP_ENDPOINT: endpoint });
+      for (const { why } of findingsIn(plain)) expect(why).to.match(/gRPC failed/);
+      expect(plain.code).to.equal(1);
+    } finally {
+      grpc.close();
+    }
+  });
+
+  it('looks at a server that does not end, stops it by SIGTERM, and leaves its exit to it', async () => {
+    const app = `${sound}
+require('node:http').createServer().listen(0);
+process.once('SIGTERM', () => { require('node:fs').writeFileSync('ended', 'by itself'); process.exit(3); });`;
+    const folder = folderOf(app);
+    const ended = await doctor(folder, ['--', ...preloaded]);
+    expect(ended.stdout).to.match(/received: [1-9]\d* spans[\s\S]*Nothing is wrong\.\n$/);
+    expect(readFileSync(join(folder, 'ended'), 'utf8')).to.equal('by itself');
+  });
+
+  it('finds nothing wrong in an app that ends by process.exit()', async () => {
+    const ended = await doctor(folderOf(`${sound} process.exit(0);`), ['--', ...preloaded]);
+    expect(ended.stdout).to.match(/Nothing is wrong\.\n$/);
+    expect(ended.code).to.equal(0);
   });
 
   it('shows settings with their sources and without secrets', async () => {
