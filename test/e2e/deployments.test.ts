@@ -1,7 +1,4 @@
-/** The manifests of `examples/` are what they promise: their variables are known, their probes answer, their ends are clean. */
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
@@ -9,18 +6,11 @@ import { load } from 'js-yaml';
 import { readEnvironment } from '../../src/config/env-layer.ts';
 import { type Ended, runNode } from '../support/child.ts';
 import { type OtlpSink, startSink } from '../support/otlp-sink.ts';
+import { freePort } from '../support/ports.ts';
 import { appFolder } from '../support/tarball.ts';
 
 const examples = join(import.meta.dirname, '../../examples');
 const read = (file: string): string => readFileSync(join(examples, file), 'utf8');
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
-}
 
 async function statusOf(url: string): Promise<number | undefined> {
   return fetch(url, { headers: { connection: 'close' } }).then(

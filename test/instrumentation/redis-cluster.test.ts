@@ -3,7 +3,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -12,18 +11,11 @@ import { redis } from '../../instrumentation/redis.ts';
 import { activeContext } from '../../src/context/context.ts';
 import { stampOf } from '../../src/context/correlation.ts';
 import { type ArmedProcess, armed } from '../support/armed.ts';
+import { freePort } from '../support/ports.ts';
 import { requireRedis } from '../support/services.ts';
 
 const require = createRequire(import.meta.url);
 const correlationHere = (): string | undefined => stampOf(activeContext()).correlationId;
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  return port;
-}
 
 describe('a Redis cluster', () => {
   let folder: string;

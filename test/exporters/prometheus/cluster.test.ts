@@ -1,6 +1,4 @@
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { addUp, lasting } from '../../../exporters/prometheus/merge.ts';
@@ -8,6 +6,7 @@ import type { CollectedScope } from '../../../src/metrics/collected.ts';
 import { runNode } from '../../support/child.ts';
 import { metered } from '../../support/metered.ts';
 import { startSink } from '../../support/otlp-sink.ts';
+import { freePort } from '../../support/ports.ts';
 import { appFolder } from '../../support/tarball.ts';
 
 const app = `
@@ -58,14 +57,6 @@ if (cluster.isWorker) {
   });
 }
 `;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
-}
 
 describe('metrics of a cluster', function () {
   this.timeout(60_000);
