@@ -68,7 +68,7 @@ function watch(child: ChildProcess, folder: string): Promise<string> {
   const started = performance.now();
   const poll = setInterval(() => {
     const millis = performance.now() - started;
-    if (reportIn(folder)?.status !== undefined || millis > 2 * settleMillis) child.kill('SIGTERM');
+    if (reportIn(folder)?.status !== undefined || millis > 4 * settleMillis) child.kill('SIGTERM');
     if (millis > longestMillis) child.kill('SIGKILL');
   }, 100);
   return new Promise<string>((resolve, reject) => {
