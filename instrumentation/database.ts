@@ -122,7 +122,7 @@ export function databaseSensor(sensors: Sensors): Database {
 
     unreachable(target, fault, startTime, context) {
       if (isSuppressed(context) || trace.getSpan(context) === undefined) return;
-      const name = `CONNECT ${target.namespace ?? target.address ?? target.system}`;
+      const name = `CONNECT ${target.namespace ?? (target.address || target.system)}`;
       const attributes = { ...place(target), 'db.operation.name': 'CONNECT' };
       const span = tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes, startTime }, context);
       tell(span, fault);
@@ -140,8 +140,9 @@ function place({ system, namespace, address, port }: DatabaseTarget): Attributes
   return defined({
     'db.system.name': system,
     'db.namespace': namespace,
-    'server.address': address,
-    'server.port': address === undefined ? undefined : port,
+    // A node of a cluster may announce none.
+    'server.address': address || undefined,
+    'server.port': address ? port : undefined,
   });
 }
 

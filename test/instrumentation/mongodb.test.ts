@@ -79,6 +79,21 @@ describe('mongodb, against a stub of the wire protocol', () => {
       });
     });
 
+    it('a cursor batch by batch, each with its documents, under the work that reads', async () => {
+      await process.within('reader', async () => {
+        for await (const order of orders().find().batchSize(1)) expect(order._id).to.be.a('number');
+      });
+      const calls = process.calls();
+      expect(
+        calls.map(({ name, attributes }) => [name, attributes['db.response.returned_rows']]),
+      ).to.deep.equal([
+        ['find orders', 1],
+        ['getMore orders', 1],
+      ]);
+      const parents = new Set(calls.map(({ parentSpanContext }) => parentSpanContext?.spanId));
+      expect(parents.size).to.equal(1);
+    });
+
     it('a command about no collection, without what it is about', async () => {
       await caught(client.db('test').command({ dropUser: 's3cret' }));
       const [{ name, attributes, status } = {} as any] = process.calls();

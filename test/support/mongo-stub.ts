@@ -104,12 +104,30 @@ function replyTo(command: Document, collections: Map<string, Document[]>): Docum
   const [name = ''] = Object.keys(command);
   if (/^(?:hello|ismaster)$/i.test(name)) return hello;
   if (name === 'find') {
-    const all = collections.get(command.find) ?? [];
-    return { cursor: { id: 0n, ns: `test.${command.find}`, firstBatch: all }, ok: 1 };
+    const { id, batch } = batchOf(command.find, 0, command.batchSize, collections);
+    return { cursor: { id, ns: `test.${command.find}`, firstBatch: batch }, ok: 1 };
+  }
+  if (name === 'getMore') {
+    const { collection, batchSize } = command;
+    const { id, batch } = batchOf(collection, Number(command.getMore), batchSize, collections);
+    return { cursor: { id, ns: `test.${collection}`, nextBatch: batch }, ok: 1 };
   }
   if (name === 'insert') return insert(command, collections);
   if (name === 'ping' || name === 'endSessions') return { ok: 1 };
   return { ok: 0, code: 59, codeName: 'CommandNotFound', errmsg: `no such command: '${name}'` };
+}
+
+/** A cursor's id is the place where it goes on; 0 is the end. */
+function batchOf(
+  collection: string,
+  from: number,
+  size = Number.POSITIVE_INFINITY,
+  collections: Map<string, Document[]>,
+): { readonly id: unknown; readonly batch: Document[] } {
+  const all = collections.get(collection) ?? [];
+  const batch = all.slice(from, from + size);
+  const end = from + batch.length;
+  return { id: BSON.Long.fromNumber(end < all.length ? end : 0), batch };
 }
 
 function insert(command: Document, collections: Map<string, Document[]>): Document {
