@@ -4,6 +4,7 @@
  * the response is collected); a body that is cancelled ends it with `AbortError`. Measured on Node 22, 24 and 26.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { Socket } from 'node:net';
 import {
   type Attributes,
   type Context,
@@ -20,6 +21,7 @@ import { isSuppressed } from '../src/context/suppression.ts';
 import type { Instrumentation } from '../src/instrumentation.ts';
 import { seldom, timed } from '../src/overhead.ts';
 import { type IsSecret, redactUrl, secretTest } from '../src/processing/url.ts';
+import { type ConnectionTimes, connectionTimes } from './connection-times.ts';
 import { isForeignTelemetry } from './foreign-telemetry.ts';
 import { headerCapture } from './header-capture.ts';
 import { carries, headerLine } from './header-text.ts';
@@ -140,6 +142,15 @@ class FetchExchange {
     }
   }
 
+  /** What has just been written to `socket`, whose opening took `times` if it was opened for this request. */
+  onSent(socket: Socket, times: ConnectionTimes | undefined): void {
+    if (!this.span.isRecording()) return;
+    if (times !== undefined) this.span.setAttributes(times);
+    if (socket.remoteAddress === undefined) return;
+    this.span.setAttribute('network.peer.address', socket.remoteAddress);
+    this.span.setAttribute('network.peer.port', socket.remotePort as number);
+  }
+
   onHeaders(status: number, flat: readonly unknown[] = []): void {
     this.status = status;
     const headers = status >= 300 || this.client.responseHeaders !== undefined ? headersOf(flat) : undefined;
@@ -235,6 +246,31 @@ function onError(message: unknown): void {
   request[exchangeKey]?.end(error ?? new Error('unknown'));
 }
 
+/** Sockets that undici opens, until the first request is sent on them. */
+class OpeningSockets {
+  readonly #times = new WeakMap<Socket, ConnectionTimes>();
+  #isConnecting = false;
+
+  /** The next socket of this turn is undici's: no channel of its own gives it before it is connected. */
+  readonly onBeforeConnect = (): void => {
+    this.#isConnecting = true;
+  };
+
+  readonly onSocket = (message: unknown): void => {
+    if (!this.#isConnecting) return;
+    this.#isConnecting = false;
+    const { socket } = message as { socket: Socket };
+    this.#times.set(socket, connectionTimes(socket));
+  };
+
+  readonly onSent = (message: unknown): void => {
+    const { request, socket } = message as Message & { socket: Socket };
+    const times = this.#times.get(socket);
+    if (times !== undefined) this.#times.delete(socket);
+    request[exchangeKey]?.onSent(socket, times);
+  };
+}
+
 /** Observes `fetch` and `undici` by diagnostics channels; of the package only the pools are patched. */
 export function fetchClient(): Instrumentation {
   const undo: (() => void)[] = [];
@@ -247,8 +283,14 @@ export function fetchClient(): Instrumentation {
     request[exchangeKey] = new FetchExchange(client, request, caller);
   }
 
+  const opening = new OpeningSockets();
+
   const handlers = [
     ['undici:request:create', timed(seldom, onCreate)],
+    ['undici:client:beforeConnect', opening.onBeforeConnect],
+    // The first releases of Node.js 22 tell nothing here of TLS: the times of such a connection are not known then.
+    ['net.client.socket', opening.onSocket],
+    ['undici:client:sendHeaders', opening.onSent],
     ['undici:request:headers', timed(seldom, onHeaders)],
     ['undici:request:bodyChunkReceived', returnToCaller],
     ['undici:request:trailers', timed(seldom, onTrailers)],

@@ -50,10 +50,14 @@ describe('fetch and undici', () => {
     const [span] = await observed.ended(1);
     expect(span!.name).to.equal('GET');
     expect(span!.kind).to.equal(SpanKind.CLIENT);
-    expect(span!.attributes).to.deep.equal({
+    const { 'sonde.connect_ms': opening, ...attributes } = span!.attributes;
+    expect(opening).to.be.a('number');
+    expect(attributes).to.deep.equal({
       'http.request.method': 'GET',
       'server.address': '127.0.0.1',
       'server.port': running.port,
+      'network.peer.address': '127.0.0.1',
+      'network.peer.port': running.port,
       'url.full': `${base}/orders?page=2&token=REDACTED`,
       'http.response.status_code': 200,
     });
@@ -68,6 +72,19 @@ describe('fetch and undici', () => {
         count: 1,
       },
     ]);
+  });
+
+  it('say how long a new connection took, on the request that waited for it alone', async () => {
+    await start();
+    const agent = new undici.Agent({ connections: 1, connect: { family: 4 } });
+    for (let turn = 0; turn < 2; turn++) {
+      const { body } = await undici.request(`http://localhost:${running.port}`, { dispatcher: agent });
+      await body.text();
+    }
+    await agent.close();
+    const [first, second] = await observed.ended(2);
+    expect(first!.attributes).to.include.all.keys('sonde.dns_ms', 'sonde.connect_ms');
+    expect(second!.attributes).to.not.have.any.keys('sonde.dns_ms', 'sonde.connect_ms');
   });
 
   it('mark 404 and 500 as errors', async () => {

@@ -4,6 +4,8 @@ import https from 'node:https';
 import tls from 'node:tls';
 import { SpanKind } from '@opentelemetry/api';
 import { expect } from 'chai';
+import * as undici from 'undici';
+import { fetchClient } from '../../instrumentation/fetch.ts';
 import { httpClient } from '../../instrumentation/http-client.ts';
 import { httpServer } from '../../instrumentation/http-server.ts';
 import { activeContext } from '../../src/context/context.ts';
@@ -22,7 +24,7 @@ describe('HTTPS', () => {
 
   beforeEach(async () => {
     stamped = [];
-    observed = observe([httpServer(), httpClient()]);
+    observed = observe([httpServer(), httpClient(), fetchClient()]);
     const server = https.createServer(identity, (request, response) => {
       request.on('end', () => stamped.push(stampOf(activeContext()).correlationId));
       request.resume();
@@ -53,6 +55,15 @@ describe('HTTPS', () => {
     expect(server.parentSpanContext?.spanId).to.equal(client.spanContext().spanId);
     expect(response.headers['x-correlation-id']).to.equal('abc-1');
     expect(stamped).to.deep.equal(['abc-1']);
+  });
+
+  it('says of a connection that undici opens how long its parts took', async () => {
+    const agent = new undici.Agent({ connect: { ca, servername: 'localhost' } });
+    const { body } = await undici.request(`https://localhost:${running.port}`, { dispatcher: agent });
+    await body.text();
+    await agent.close();
+    const client = (await observed.ended(2)).find((span) => span.kind === SpanKind.CLIENT)!;
+    expect(client.attributes).to.include.all.keys('sonde.dns_ms', 'sonde.connect_ms', 'sonde.tls_ms');
   });
 
   it('has its upgrades seen too', async () => {
