@@ -7,6 +7,7 @@ import { load } from '../src/load.ts';
 import { severity } from '../src/logs/levels.ts';
 import type { OfficialInstrumentation } from '../src/official.ts';
 import { tryInstrumentation } from '../src/official-guard.ts';
+import { accessWitness } from './access-witness.ts';
 import { type Bridge, bridgeTo } from './bridge.ts';
 import { bullmqSandbox, mayBeSandbox } from './bullmq-sandbox.ts';
 import { tellBundled } from './bundled.ts';
@@ -192,7 +193,8 @@ export function armAll(sensors: Sensors, given: readonly OfficialInstrumentation
   const own = [...selectable.map((make) => make()), ...platforms(), ...bridgesOf(config)];
   const tail = longTail(config, (name) => isChosen(name) && own.every((one) => one.name !== name));
   const { prefer } = config.instrumentations;
-  const settle = prefer === 'own' ? preferOwn() : preferOfficial();
+  const witness = accessWitness();
+  const settle = prefer === 'own' ? preferOwn() : preferOfficial(witness);
   const meet = (official: Named): boolean => {
     const isRoom = tail.isActivating || tail.giveWay(official);
     return isRoom && settle(official, armed);
@@ -202,7 +204,7 @@ export function armAll(sensors: Sensors, given: readonly OfficialInstrumentation
       ? []
       : [watchTracers((name) => void meet({ instrumentationName: name }))];
   const sentry = isChosen('http') ? [sentrySpans()] : [];
-  const all = [...always.map((make) => make()), watchOfficial(meet), ...byName, ...sentry, tail];
+  const all = [...always.map((make) => make()), witness, watchOfficial(meet), ...byName, ...sentry, tail];
   const armed: Armed = arm([...all, ...own.filter(({ name }) => isChosen(name))], sensors);
   for (const official of given) if (!meet(official)) switchOff(official);
   tellBundled(own.flatMap(({ modules }) => modules));
@@ -220,12 +222,13 @@ type Settle = (official: Named, armed: Armed) => boolean;
 /** Known by its name alone where its class is out of reach. */
 type Named = Pick<OfficialInstrumentation, 'instrumentationName'> & Partial<OfficialInstrumentation>;
 
-function preferOfficial(): Settle {
+function preferOfficial(witness: { begin(): void }): Settle {
   const tell = tellTogether((own, official) => `Sonde's own ${own} stands aside for ${official} of the app.`);
   return ({ instrumentationName: name }, armed) => {
     const own = armedOf(twinsOf(name), armed);
     if (own.length > 0) {
       armed.standDown(own, `${name} is in its place`);
+      if (own.includes('http')) witness.begin();
       tell(name, own);
     }
     return true;

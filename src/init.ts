@@ -4,6 +4,7 @@ import type { AlertDestinationOptions } from '../exporters/alert.ts';
 import { consoleSink } from '../exporters/console.ts';
 import { type Delivery, startDelivery } from '../exporters/otlp/delivery.ts';
 import type { OtlpLines } from '../exporters/otlp/lines.ts';
+import { witnessRequests } from '../instrumentation/access-witness.ts';
 import type { Armed, ArmedReport } from '../instrumentation/hook.ts';
 import { armAll, onDemand } from '../instrumentation/index.ts';
 import type { AttributeValue, Config } from './config/config.ts';
@@ -192,13 +193,14 @@ function isSupportedNode(): boolean {
 const nothing: ArmedReport = { armed: [], patched: [], missed: [] };
 
 /** A logger on the console and nothing else: nothing to deliver, nothing to undo. */
-function loggerOnly(mode: Status['mode']): Sonde {
+function loggerOnly(mode: Status['mode'], stop = (): void => {}): Sonde {
   startSinks(printersOf(makers), []);
   flushAtNaturalEnd();
   process.once('exit', tellLeftOut);
   return handle({
     ...{ mode: () => mode, report: () => nothing, flush: flushDestinations },
     async stop() {
+      stop();
       await flushDestinations();
       uninstallLogs(makers);
     },
@@ -217,9 +219,9 @@ function flushAtNaturalEnd(): void {
 }
 
 /** Another SDK was first: its context and its tracer are used, so that Sonde's lines carry its ids. */
-function beGuest(): Sonde {
+function beGuest(config: Config): Sonde {
   followHolder();
-  return loggerOnly('guest');
+  return loggerOnly('guest', witnessRequests(config));
 }
 
 /** The app must start, whatever goes wrong in here. */
@@ -237,7 +239,7 @@ function tryBegin(config: Config, official: OfficialParts): Sonde {
 
 function begin(config: Config, official: OfficialParts): Sonde {
   usePropagation(createPropagation(config));
-  if (heldGlobals().some((name) => name !== 'logs')) return beGuest();
+  if (heldGlobals().some((name) => name !== 'logs')) return beGuest(config);
   claimRegistry();
   const attributes = redactAttributes(resourceAttributes(config));
   const delivery = startDelivery({

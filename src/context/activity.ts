@@ -30,7 +30,7 @@ export function newActivity(): Activity {
 }
 
 /** That of the request which `context` belongs to; `undefined` where it belongs to none. */
-function activityOf(context: Context): Activity | undefined {
+export function activityOf(context: Context): Activity | undefined {
   const correlation: Correlation | undefined = correlationOf(context);
   return correlation === undefined ? undefined : unitOf(correlation).activity;
 }

@@ -17,7 +17,7 @@ export interface Correlation {
   readonly scope?: Scope;
   /** The first span that started in this unit, such as a request's server span: it gets what is bound later, too. */
   entrySpan?: EntrySpan;
-  /** Requests only: what they have done so far. */
+  /** Of requests, and of what came with a message: what has been done so far. */
   readonly activity?: Activity;
 }
 

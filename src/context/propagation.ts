@@ -4,6 +4,7 @@ import type { Context, TextMapGetter, TextMapPropagator, TextMapSetter } from '@
 import { type Config, defaults } from '../config/config.ts';
 import { diagnostics } from '../diagnostics.ts';
 import { shared } from '../slot.ts';
+import { newActivity } from './activity.ts';
 import { b3Format, b3MultiFormat } from './b3.ts';
 import { carrierOf, readCarrier, textOf, writeCarrier } from './carrier.ts';
 import { rootContext } from './context.ts';
@@ -117,7 +118,7 @@ function extractUnit(plan: Plan, context: Context, read: ReadHeader): Context {
   const extracted = extractFormats(plan, context, read);
   if (sent === undefined && correlationOf(context) !== undefined) return extracted;
   const id = sent ?? plan.newCorrelationId();
-  return withCorrelation(extracted, { id, requestId: undefined, attributes: {} });
+  return withCorrelation(extracted, { id, requestId: undefined, attributes: {}, activity: newActivity() });
 }
 
 /** With nothing configured nothing goes out, not even the correlation id. */
