@@ -41,7 +41,9 @@ export type SamplerName =
   | 'traceidratio'
   | 'parentbased_always_on'
   | 'parentbased_always_off'
-  | 'parentbased_traceidratio';
+  | 'parentbased_traceidratio'
+  | 'sonde_rules'
+  | 'sonde_tail';
 /** How a record becomes a line. `auto` is `pretty` on a terminal and `json` otherwise; the last five are presets. */
 export type LogFormat =
   | ('auto' | 'json' | 'pretty' | 'logfmt')

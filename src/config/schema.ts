@@ -163,6 +163,8 @@ const tree: SchemaOf<Settings> = {
         'parentbased_always_on',
         'parentbased_always_off',
         'parentbased_traceidratio',
+        'sonde_rules',
+        'sonde_tail',
       ],
       { later: ['jaeger_remote', 'parentbased_jaeger_remote', 'xray'] },
     ),

@@ -2,7 +2,7 @@
 import { type Meter, type SpanContext, trace } from '@opentelemetry/api';
 import type { Sampler } from '@opentelemetry/sdk-trace';
 import { shared } from '../slot.ts';
-import { decisions, type OwnSampler } from './sampler.ts';
+import type { Decide, OwnSampler } from './sampler.ts';
 
 const results = ['DROP', 'RECORD_ONLY', 'RECORD_AND_SAMPLE'] as const;
 const origins = ['none', 'local', 'remote'] as const;
@@ -29,13 +29,13 @@ export function counted(sampler: OwnSampler | Sampler): OwnSampler | Sampler {
     },
     toString: () => sampler.toString(),
   };
-  if (!('keeps' in sampler)) return asked;
-  const keeps: OwnSampler['keeps'] = (parent, traceId) => {
-    const isKept = sampler.keeps(parent, traceId);
-    count(parent, isKept ? decisions.sample : decisions.drop);
-    return isKept;
+  if (!('decide' in sampler)) return asked;
+  const decide: Decide = (parent, traceId, name, options) => {
+    const answer = sampler.decide(parent, traceId, name, options);
+    count(parent, answer.decision);
+    return answer;
   };
-  return { ...asked, keeps };
+  return { ...asked, decide, looks: sampler.looks };
 }
 
 function count(parent: SpanContext | undefined, decision: number): void {

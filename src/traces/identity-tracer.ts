@@ -29,15 +29,17 @@ function startSpan(parts: Parts, name: string, options: SpanOptions, context: Co
   const parent = options.root ? undefined : parentIn(context);
   const traceId = parent?.traceId ?? parts.ids.generateTraceId();
   const { sampler } = parts;
-  if ('keeps' in sampler) return identity(parts, traceId, sampler.keeps(parent, traceId), parent?.traceState);
-  const { decision, traceState } = sampler.shouldSample(
-    options.root ? trace.deleteSpan(context) : context,
-    traceId,
-    name,
-    options.kind ?? SpanKind.INTERNAL,
-    options.attributes ?? {},
-    options.links ?? [],
-  );
+  const { decision, traceState } =
+    'decide' in sampler
+      ? sampler.decide(parent, traceId, name, options)
+      : sampler.shouldSample(
+          options.root ? trace.deleteSpan(context) : context,
+          traceId,
+          name,
+          options.kind ?? SpanKind.INTERNAL,
+          options.attributes ?? {},
+          options.links ?? [],
+        );
   return identity(parts, traceId, decision === decisions.sample, traceState ?? parent?.traceState);
 }
 

@@ -1,54 +1,131 @@
-/** The samplers that the configuration can name. They look at the parent and the trace id, at nothing else. */
-import { type Context, isSpanContextValid, type SpanContext, TraceFlags, trace } from '@opentelemetry/api';
+/** The samplers that the configuration can name. */
+import {
+  type Attributes,
+  type Context,
+  isSpanContextValid,
+  type SpanContext,
+  type SpanOptions,
+  TraceFlags,
+  type TraceState,
+  trace,
+} from '@opentelemetry/api';
 import type { Sampler } from '@opentelemetry/sdk-trace';
 import type { Config, SamplerName } from '../config/config.ts';
+import { readOt, withThreshold } from './ot-state.ts';
+import { randomnessOf, thresholdOf } from './threshold.ts';
 
 /** OpenTelemetry's `SamplingDecision`. */
 export const decisions = { drop: 0, record: 1, sample: 2 } as const;
 
-/** A sampler that can be asked before anything is known of a span but where it stands. */
-export interface OwnSampler extends Sampler {
-  keeps(parent: SpanContext | undefined, traceId: string): boolean;
+/** What a sampler says of a span. */
+export interface Answer {
+  readonly decision: (typeof decisions)[keyof typeof decisions];
+  /** In place of the parent's, which otherwise stays as it is. */
+  readonly traceState?: TraceState | undefined;
+  /** What the span has besides its own. */
+  readonly attributes?: Attributes | undefined;
 }
 
-type Keeps = OwnSampler['keeps'];
+/** A sampler that is asked without a word of what the span will be made of, as long as that is nothing to it. */
+export interface OwnSampler extends Sampler {
+  /** Whether it looks at attributes: then a span should begin with all that is known of it. */
+  readonly looks: boolean;
+  /** Where there is no more to say than yes or no, the answers are `keep` and `drop`, the same objects each time. */
+  decide: Decide;
+}
 
-const always: Keeps = () => true;
-const never: Keeps = () => false;
+/** @param parent a proper one, or none */
+export type Decide = (
+  parent: SpanContext | undefined,
+  traceId: string,
+  name: string,
+  options: SpanOptions,
+) => Answer;
 
-/** The same traces as everywhere else: OpenTelemetry's rule, by the four words of the trace id. */
-function byRatio(given: number): Keeps {
+const keep: Answer = Object.freeze({ decision: decisions.sample });
+const drop: Answer = Object.freeze({ decision: decisions.drop });
+
+/** A share of 1 of all traces is no threshold that anybody has set: one that a parent had does not hold any more. */
+const always: Decide = (parent) => without(keep, parent);
+const never: Decide = (parent) => without(drop, parent);
+
+/** `answer`, with no threshold in the trace state. */
+function without(answer: Answer, parent: SpanContext | undefined): Answer {
+  const state = parent?.traceState;
+  if (state === undefined) return answer;
+  const traceState = withThreshold(state, undefined);
+  return traceState === state ? answer : { ...answer, traceState };
+}
+
+/**
+ * `traceidratio` as OpenTelemetry's SDK for JavaScript has it, by the four words of the trace id: services that name
+ * it with the same ratio keep the same traces, whichever of the two they use. Other languages' SDKs have rules of their
+ * own for it, so across languages it is fit for roots alone. Says no threshold, since it is no consistent probability
+ * sampling in the sense of the specification (which leaves this rule as it is).
+ */
+function byWords(given: number): Decide {
   const ratio = Number.isNaN(given) ? 0 : Math.min(Math.max(given, 0), 1);
   const bound = ratio === 1 ? 2 ** 32 : Math.floor(ratio * 0xffff_ffff);
-  return (_parent, traceId) => {
+  return (parent, traceId) => {
     let words = 0;
     for (let i = 0; i < 32; i += 8) words ^= Number.parseInt(traceId.slice(i, i + 8), 16);
-    return words >>> 0 < bound;
+    return words >>> 0 < bound ? always(parent, traceId, '', {}) : never(parent, traceId, '', {});
   };
 }
 
-/** As the parent was decided; `root` decides where there is none. */
-function byParent(root: Keeps): Keeps {
-  return (parent, traceId) =>
-    parent === undefined ? root(parent, traceId) : (parent.traceFlags & TraceFlags.SAMPLED) !== 0;
+/**
+ * Consistent probability sampling of a root: by 56 random bits of its id, with the threshold in its trace state (`th`),
+ * from which a backend knows how many traces one stands for, and services after it that they need not decide anew.
+ */
+function byProbability(ratio: number): Decide {
+  const threshold = thresholdOf(ratio);
+  if (threshold === undefined) return never;
+  const kept: Answer = Object.freeze({
+    decision: decisions.sample,
+    traceState: withThreshold(undefined, threshold),
+  });
+  return (_parent, traceId) => (randomnessOf(traceId) >= threshold ? kept : drop);
 }
 
-const rules: Record<SamplerName, (ratio: number) => Keeps> = {
+/** As the parent was decided; `root` decides where there is none. */
+function byParent(root: Decide): Decide {
+  return (parent, traceId, name, options) =>
+    parent === undefined ? root(parent, traceId, name, options) : followed(parent, traceId);
+}
+
+/** The threshold goes on only where it fits the decision. Within the process that has been seen to already. */
+function followed(parent: SpanContext, traceId: string): Answer {
+  const isKept = (parent.traceFlags & TraceFlags.SAMPLED) !== 0;
+  const answer = isKept ? keep : drop;
+  if (parent.traceState === undefined || parent.isRemote !== true) return answer;
+  if (!isKept) return without(answer, parent);
+  const { threshold, randomness } = readOt(parent.traceState);
+  const isTrue = threshold !== undefined && (randomness ?? randomnessOf(traceId)) >= threshold;
+  const traceState = withThreshold(parent.traceState, isTrue ? threshold : undefined);
+  return traceState === parent.traceState ? answer : { ...answer, traceState };
+}
+
+type Settings = Config['traces'];
+
+const samplers: Record<SamplerName, (settings: Settings) => Decide> = {
   always_on: () => always,
   always_off: () => never,
-  traceidratio: byRatio,
+  traceidratio: ({ samplerArg }) => byWords(samplerArg),
   parentbased_always_on: () => byParent(always),
   parentbased_always_off: () => byParent(never),
-  parentbased_traceidratio: (ratio) => byParent(byRatio(ratio)),
+  parentbased_traceidratio: ({ samplerArg }) => byParent(byProbability(samplerArg)),
+  sonde_rules: () => byParent(always),
+  sonde_tail: () => byParent(always),
 };
 
-export function samplerOf({ sampler, samplerArg }: Config['traces']): OwnSampler {
-  const keeps = rules[sampler](samplerArg);
+export function samplerOf(settings: Settings): OwnSampler {
+  const { sampler, samplerArg } = settings;
+  const decide = samplers[sampler](settings);
   return {
-    keeps,
-    shouldSample(context, traceId) {
-      return { decision: keeps(parentIn(context), traceId) ? decisions.sample : decisions.drop };
-    },
+    decide,
+    looks: sampler === 'sonde_rules',
+    shouldSample: (context, traceId, name, kind, attributes, links) =>
+      decide(parentIn(context), traceId, name, { kind, attributes, links }),
     toString: () => (sampler.endsWith('ratio') ? `${sampler}{${samplerArg}}` : sampler),
   };
 }

@@ -93,12 +93,13 @@ class SondeTracer implements Tracer {
     const { sampler, ids } = this.parts;
     const traceId = parent?.traceId ?? ids.generateTraceId();
     const birth = { name, options, context, parent, traceId, spanId: ids.generateSpanId() };
-    if (!('keeps' in sampler)) return this.asked(birth, sampler);
-    const isKept = sampler.keeps(parent, traceId);
-    const spanContext = contextOf(birth, isKept, parent?.traceState);
-    return isKept
-      ? this.recorded(birth, spanContext, options.attributes)
-      : trace.wrapSpanContext(spanContext);
+    if (!('decide' in sampler)) return this.asked(birth, sampler);
+    const { decision, traceState, attributes } = sampler.decide(parent, traceId, name, options);
+    const isSampled = decision === decisions.sample;
+    const spanContext = contextOf(birth, isSampled, traceState ?? parent?.traceState);
+    if (decision === decisions.drop) return trace.wrapSpanContext(spanContext);
+    const all = attributes === undefined ? options.attributes : { ...options.attributes, ...attributes };
+    return this.recorded(birth, spanContext, all);
   }
 
   startActiveSpan(name: string, ...rest: unknown[]): any {
