@@ -4,11 +4,9 @@
  */
 import type { Context } from '@opentelemetry/api';
 import type { Config } from '../src/config/config.ts';
-import { stampOf } from '../src/context/correlation.ts';
 import { diagnostics } from '../src/diagnostics.ts';
 import { severity } from '../src/logs/levels.ts';
-import { emit } from '../src/logs/pipeline.ts';
-import { now } from '../src/logs/time.ts';
+import { emitOwn } from '../src/logs/own-record.ts';
 import { type LoggerNode, nodeOf } from '../src/logs/tree.ts';
 import type { SqlStatement } from '../src/processing/sql.ts';
 
@@ -43,16 +41,8 @@ const write: QueryLog = ({ operation, text }, millis, context, failed) => {
     'db.query.text': text,
     ...(failed !== undefined && { 'error.type': failed }),
   };
-  emit({
-    logger: node.name,
-    message: node === queries ? `(${duration} ms) ${text}` : text,
-    fields,
-    context,
-    time: now(),
-    level: 'DEBUG',
-    severityNumber: severity.DEBUG,
-    stamp: stampOf(context),
-  });
+  const message = node === queries ? `(${duration} ms) ${text}` : text;
+  emitOwn({ logger: node.name, level: 'DEBUG', message, fields, context });
 };
 
 const advise: QueryLog = () => {

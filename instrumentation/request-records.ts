@@ -8,10 +8,9 @@ import type { Config } from '../src/config/config.ts';
 import { stampOf } from '../src/context/correlation.ts';
 import { describeError } from '../src/logs/error-shape.ts';
 import { type LevelName, severity } from '../src/logs/levels.ts';
-import { emit } from '../src/logs/pipeline.ts';
+import { emitOwn } from '../src/logs/own-record.ts';
 import { reportError } from '../src/logs/report.ts';
 import { securityLogger } from '../src/logs/security.ts';
-import { now } from '../src/logs/time.ts';
 import { nodeOf } from '../src/logs/tree.ts';
 import { accessLog } from './access-log.ts';
 import { headerChecks, securityKindOf, writeSecurity } from './security-records.ts';
@@ -83,7 +82,5 @@ function factsOf({ context, method, path, route, status, userId }: ServedRequest
 }
 
 function emitFault(facts: Facts, level: LevelName): void {
-  const severityNumber = severity[level];
-  if (severityNumber < node.threshold) return;
-  emit({ ...facts, time: now(), level, severityNumber, stamp: stampOf(facts.context) });
+  if (severity[level] >= node.threshold) emitOwn({ ...facts, level });
 }

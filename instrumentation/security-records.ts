@@ -2,12 +2,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { Context } from '@opentelemetry/api';
 import type { Config } from '../src/config/config.ts';
-import { stampOf } from '../src/context/correlation.ts';
 import { parseTraceparent } from '../src/context/traceparent.ts';
 import { severity } from '../src/logs/levels.ts';
-import { emit } from '../src/logs/pipeline.ts';
+import { emitOwn } from '../src/logs/own-record.ts';
 import { securityLogger } from '../src/logs/security.ts';
-import { now } from '../src/logs/time.ts';
 import { passes } from '../src/logs/tree.ts';
 import { hostTest } from './host-test.ts';
 
@@ -17,11 +15,7 @@ type Fields = Readonly<Record<string, unknown>>;
 export function writeSecurity(kind: string, message: string, fields: Fields, context: Context): void {
   const logger = securityLogger(kind);
   if (!passes(logger, severity.WARN)) return;
-  const level = 'WARN';
-  emit({
-    ...{ time: now(), level, severityNumber: severity.WARN, logger, message, fields, context },
-    stamp: stampOf(context),
-  });
+  emitOwn({ logger, level: 'WARN', message, fields, context });
 }
 
 const longestBaggage = 8192;

@@ -1,9 +1,7 @@
 /** What Django logs of its templates (A48): each rendering, and each variable that it lacks, at DEBUG by `sonde.template`. */
 import { activeContext } from '../src/context/context.ts';
-import { stampOf } from '../src/context/correlation.ts';
 import { severity } from '../src/logs/levels.ts';
-import { emit } from '../src/logs/pipeline.ts';
-import { now } from '../src/logs/time.ts';
+import { emitOwn } from '../src/logs/own-record.ts';
 import { nodeOf } from '../src/logs/tree.ts';
 
 /** One rendering. */
@@ -91,15 +89,5 @@ function tell(
 }
 
 function write(message: string, fields: Readonly<Record<string, unknown>>): void {
-  const context = activeContext();
-  emit({
-    logger: node.name,
-    message,
-    fields,
-    context,
-    time: now(),
-    level: 'DEBUG',
-    severityNumber: severity.DEBUG,
-    stamp: stampOf(context),
-  });
+  emitOwn({ logger: node.name, level: 'DEBUG', message, fields, context: activeContext() });
 }

@@ -1,9 +1,8 @@
 /** How what is found wrong in an app's work is told: one WARN record per quarter of an hour. */
 import type { Attributes, Context } from '@opentelemetry/api';
-import { stampOf } from '../context/correlation.ts';
 import type { CallSite } from './call-site.ts';
 import { severity } from './levels.ts';
-import { emit } from './pipeline.ts';
+import { emitOwn } from './own-record.ts';
 import { now } from './time.ts';
 import { passes } from './tree.ts';
 
@@ -25,11 +24,11 @@ const told = new Map<string, number>();
 
 /** Tells a finding, unless one with the same fingerprint was told lately. */
 export function tellFinding(fingerprint: string, { logger, message, fields, context, site }: Finding): void {
-  const time = now();
-  if (!passes(logger, severity.WARN) || wasTold(fingerprint, time)) return;
+  if (!passes(logger, severity.WARN) || wasTold(fingerprint, now())) return;
   const { pathname = '', line, functionName = '' } = site?.() ?? {};
-  emit({
+  emitOwn({
     logger,
+    level: 'WARN',
     message,
     fields: {
       ...fields,
@@ -37,10 +36,6 @@ export function tellFinding(fingerprint: string, { logger, message, fields, cont
       ...(functionName !== '' && { 'code.function.name': functionName }),
     },
     context,
-    time,
-    level: 'WARN',
-    severityNumber: severity.WARN,
-    stamp: stampOf(context),
   });
 }
 

@@ -1,12 +1,9 @@
 /** Records of what somebody tried, and of what somebody did (A51, A65). */
 import { noteSecurity } from '../context/activity.ts';
 import { activeContext } from '../context/context.ts';
-import { stampOf } from '../context/correlation.ts';
 import { nameText } from '../processing/name-text.ts';
 import { severity } from './levels.ts';
-import { emit } from './pipeline.ts';
-import type { LogRecord } from './record.ts';
-import { now } from './time.ts';
+import { emitOwn } from './own-record.ts';
 import { namedLevel, passes } from './tree.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -51,14 +48,5 @@ interface Words {
 }
 
 function write(words: Words): void {
-  const context = activeContext();
-  const record: LogRecord = {
-    ...words,
-    time: now(),
-    severityNumber: severity[words.level],
-    message: words.eventName,
-    stamp: stampOf(context),
-    context,
-  };
-  emit(record);
+  emitOwn({ ...words, message: words.eventName, context: activeContext() });
 }

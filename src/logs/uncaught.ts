@@ -6,13 +6,11 @@
 import { type Context, trace } from '@opentelemetry/api';
 import { nodeOptions } from '../config/env.ts';
 import { activeContext, thrownIn } from '../context/context.ts';
-import { stampOf } from '../context/correlation.ts';
 import { diagnostics } from '../diagnostics.ts';
 import { recordError } from '../traces/span-error.ts';
 import { severity } from './levels.ts';
-import { emit } from './pipeline.ts';
+import { emitOwn } from './own-record.ts';
 import { reportError } from './report.ts';
-import { now } from './time.ts';
 import { passes } from './tree.ts';
 
 const logger = 'sonde.process';
@@ -47,14 +45,11 @@ function onUncaught(error: unknown, origin: NodeJS.UncaughtExceptionOrigin): voi
     const context = isRejection ? activeContext() : thrownIn();
     markSpan(context, error);
     if (!passes(logger, severity.FATAL)) return;
-    emit({
-      time: now(),
-      level: 'FATAL',
-      severityNumber: severity.FATAL,
+    emitOwn({
       logger,
+      level: 'FATAL',
       message: isRejection ? 'Unhandled rejection' : 'Uncaught exception',
       error: error === undefined ? 'undefined' : error,
-      stamp: stampOf(context),
       context,
     });
   });
