@@ -1,6 +1,7 @@
 /** `better-sqlite3`: one span per executed statement, those of `transaction` and `pragma` too. */
 import type { Instrumentation } from '../src/instrumentation.ts';
-import { type Database, type DatabaseTarget, databaseSensor } from './database.ts';
+import { type Database, databaseSensor } from './database.ts';
+import { rememberedTarget } from './database-target.ts';
 import { override } from './override.ts';
 import { type Patches, patches } from './patches.ts';
 import { faultOf, namespaceOf, noRows, patchExecution, run } from './sqlite-execution.ts';
@@ -33,15 +34,10 @@ export function betterSqlite3(): Instrumentation {
   };
 }
 
-const targets = new WeakMap<Opened, DatabaseTarget>();
-
-function targetOf(db: Opened): DatabaseTarget {
-  const known = targets.get(db);
-  if (known !== undefined) return known;
-  const target = { system: 'sqlite', namespace: namespaceOf(db.name) };
-  targets.set(db, target);
-  return target;
-}
+const targetOf = rememberedTarget(
+  ({ name }: Opened) => name,
+  ({ name }) => ({ system: 'sqlite', namespace: namespaceOf(name) }),
+);
 
 function patchDatabase(prototype: object, database: Database, done: Patches): (() => void)[] {
   // A statement is the only sight of its class, which is part of the addon.

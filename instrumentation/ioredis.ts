@@ -2,8 +2,10 @@
 import { activeContext, rootContext } from '../src/context/context.ts';
 import type { Instrumentation, Sensors } from '../src/instrumentation.ts';
 import { type Method, openedByNobody } from './connection.ts';
-import { type Database, type DatabaseCall, type DatabaseTarget, databaseSensor } from './database.ts';
+import { type Database, type DatabaseCall, databaseSensor } from './database.ts';
+import { rememberedTarget, serverTarget } from './database-target.ts';
 import { override } from './override.ts';
+import { patches } from './patches.ts';
 import { batches, cacheCounter, faultOf, readCommand, system } from './redis-command.ts';
 
 /** What is read of a client. */
@@ -40,7 +42,7 @@ const defaultPort = 6379;
 
 /** Redis by `ioredis` 5 and 6, Valkey by `iovalkey` 0, CommonJS and ES modules alike. */
 export function ioredis(): Instrumentation {
-  const undo: (() => void)[] = [];
+  const done = patches();
   return {
     name: 'ioredis',
     modules: ['ioredis', 'iovalkey'],
@@ -48,33 +50,20 @@ export function ioredis(): Instrumentation {
       const database = databaseSensor(sensors);
       /** A command passes more than once: from the queue of a client that was not connected, and by redirections. */
       const met = new WeakSet<object>();
-      undo.push(
-        ...patchClient(exports.Redis.prototype, database, met, sensors),
-        ...patchPipeline(exports.Pipeline.prototype, database, met),
-      );
+      done.once(exports.Redis.prototype, (prototype) => patchClient(prototype, database, met, sensors));
+      done.once(exports.Pipeline.prototype, (prototype) => patchPipeline(prototype, database, met));
     },
-    disable() {
-      for (const restore of undo.splice(0)) restore();
-    },
+    disable: done.undo,
   };
 }
 
-const targets = new WeakMap<object, DatabaseTarget>();
-
-function targetOf(client: Client): DatabaseTarget {
-  const { host = 'localhost', port = defaultPort, path, db = 0 } = client.options ?? {};
-  const namespace = String(client.condition?.select ?? db);
-  const known = targets.get(client);
-  if (known?.namespace === namespace) return known;
-  const target = {
-    system,
-    namespace,
-    address: path ?? host,
-    port: path !== undefined || port === defaultPort ? undefined : port,
-  };
-  targets.set(client, target);
-  return target;
-}
+const targetOf = rememberedTarget(
+  ({ condition, options }: Client) => String(condition?.select ?? options?.db ?? 0),
+  ({ options = {} }, namespace) => {
+    const { host = 'localhost', port, path } = options;
+    return serverTarget({ system, namespace, host, port, socketPath: path }, defaultPort);
+  },
+);
 
 const handshake = new Set(['info', 'auth', 'hello', 'select', 'client', 'readonly', 'ping']);
 

@@ -16,6 +16,7 @@ import {
   type DatabaseTarget,
   databaseSensor,
 } from './database.ts';
+import { rememberedTarget, serverTarget } from './database-target.ts';
 import { override, ownerOf } from './override.ts';
 import { patches } from './patches.ts';
 
@@ -61,7 +62,6 @@ interface Command {
   once(event: 'end', listener: (error?: unknown) => void): void;
 }
 
-const defaultPort = 3306;
 /** Of a connection that still sets itself up: what it sends is the driver's own. */
 const settingUp = 4;
 const open = 5;
@@ -111,27 +111,25 @@ function classesOf({ createPool, createConnection }: any): Classes {
   return { connection: owners('addCommandEnable'), pool: owners('_createPoolConnection') };
 }
 
-const targets = new WeakMap<object, DatabaseTarget>();
-
-function targetOf(owner: object, place: Place, system: string): DatabaseTarget {
-  const known = targets.get(owner);
-  const namespace = place.database || undefined;
-  if (known?.system === system && known.namespace === namespace) return known;
-  const { host, port, socketPath } = place;
-  const target = {
-    system,
-    namespace,
-    address: socketPath || host,
-    port: socketPath || port === defaultPort ? undefined : port,
-  };
-  targets.set(owner, target);
-  return target;
+/** An app may move a connection to another database. */
+function targetsOf<O extends object>(
+  system: string,
+  placeOf: (owner: O) => Place,
+): (owner: O) => DatabaseTarget {
+  return rememberedTarget(
+    (owner) => placeOf(owner).database || undefined,
+    (owner, namespace) => serverTarget({ system, namespace, ...placeOf(owner) }, 3306),
+  );
 }
+
+const mysqlTarget = targetsOf('mysql', ({ opts }: Connection) => opts);
+const mariadbTarget = targetsOf('mariadb', ({ opts }: Connection) => opts);
+const poolTarget = targetsOf('mariadb', ({ opts }: Pool) => opts.connOptions);
 
 /** Which server it is shows while the connection is open; to ask before throws. */
 function connectionTarget(connection: Connection): DatabaseTarget {
   const isMysql = connection.status === open && connection.info?.isMariaDB?.() === false;
-  return targetOf(connection, connection.opts, isMysql ? 'mysql' : 'mariadb');
+  return isMysql ? mysqlTarget(connection) : mariadbTarget(connection);
 }
 
 /** What has its call already, or is to have none of its own: the steps of an execution or a batch. */
@@ -273,8 +271,6 @@ function bindEvents(emitter: object, caller: Context): void {
     return runIn(caller, () => original.apply(emitter, args));
   });
 }
-
-const poolTarget = (pool: Pool): DatabaseTarget => targetOf(pool, pool.opts.connOptions, 'mariadb');
 
 const poolReader: PoolReader<Pool> = {
   target: poolTarget,

@@ -14,6 +14,7 @@ import {
   type DatabaseTarget,
   databaseSensor,
 } from './database.ts';
+import { rememberedTarget, serverTarget } from './database-target.ts';
 import { moduleCache } from './loaded-modules.ts';
 import { override, ownerOf } from './override.ts';
 import { type Patches, patches } from './patches.ts';
@@ -43,9 +44,6 @@ interface Pool extends Owner {
   readonly _connectionQueue: { readonly length: number };
   readonly _closed: boolean;
 }
-
-const system = 'mysql';
-const defaultPort = 3306;
 
 /** MySQL and MariaDB servers by `mysql2` 2 and 3 or `mysql` 2, CommonJS and ES modules alike. */
 export function mysql(): Instrumentation {
@@ -95,24 +93,16 @@ function classesOf(specifier: string): Classes[] {
   });
 }
 
-const targets = new WeakMap<object, DatabaseTarget>();
+const placeOf = ({ config }: Owner): Place => config?.connectionConfig ?? config ?? {};
 
-function targetOf(owner: Owner): DatabaseTarget {
-  const { connectionConfig, ...own } = owner.config ?? {};
-  const { database, host, port, socketPath } = connectionConfig ?? own;
-  const namespace = database || undefined;
-  const known = targets.get(owner);
-  // `changeUser` moves a connection to another database.
-  if (known !== undefined && known.namespace === namespace) return known;
-  const target = {
-    system,
-    namespace,
-    address: socketPath ?? host,
-    port: socketPath !== undefined || port === defaultPort ? undefined : port,
-  };
-  targets.set(owner, target);
-  return target;
-}
+/** `changeUser` moves a connection to another database. */
+const targetOf = rememberedTarget(
+  (owner: Owner) => placeOf(owner).database || undefined,
+  (owner, namespace) => {
+    const { host, port, socketPath } = placeOf(owner);
+    return serverTarget({ system: 'mysql', namespace, host, port, socketPath }, 3306);
+  },
+);
 
 function patchConnection(
   prototype: object,

@@ -8,6 +8,7 @@ import type { Instrumentation } from '../src/instrumentation.ts';
 import { type Callback, forNobody, type Method, type Opening, openedByNobody } from './connection.ts';
 import { type PoolReader, type PoolSensor, poolSensor } from './connection-pool.ts';
 import { type Database, type DatabaseCall, type DatabaseTarget, databaseSensor } from './database.ts';
+import { rememberedTarget, serverTarget } from './database-target.ts';
 import { override, ownerOf } from './override.ts';
 import { patches } from './patches.ts';
 import { settled } from './settled.ts';
@@ -34,7 +35,6 @@ interface Pool {
   readonly ended?: boolean;
 }
 
-const system = 'postgresql';
 const defaultPort = 5432;
 
 /** PostgreSQL by `pg` 8 and `pg-pool` 3, CommonJS and ES modules alike; not the native client. */
@@ -61,20 +61,10 @@ export function pg(): Instrumentation {
   };
 }
 
-const targets = new WeakMap<object, DatabaseTarget>();
+const targetAt = ({ host, port }: Client, namespace: string | undefined): DatabaseTarget =>
+  serverTarget({ system: 'postgresql', namespace, host, port }, defaultPort);
 
-function targetOf(owner: object, { database, host, port }: Client): DatabaseTarget {
-  const known = targets.get(owner);
-  if (known !== undefined) return known;
-  const target = {
-    system,
-    namespace: database,
-    address: host,
-    port: port === defaultPort ? undefined : port,
-  };
-  targets.set(owner, target);
-  return target;
-}
+const clientTarget = rememberedTarget(({ database }: Client) => database, targetAt);
 
 function patchClient(prototype: object, database: Database, comment: SqlComment): (() => void)[] {
   const query = (original: Method): Method =>
@@ -82,7 +72,7 @@ function patchClient(prototype: object, database: Database, comment: SqlComment)
       const text = textOf(args[0]);
       if (text === undefined) return original.apply(this, args);
       const caller = activeContext();
-      const call = database.start(targetOf(this, this), text, caller);
+      const call = database.start(clientTarget(this), text, caller);
       if (call !== undefined) args[0] = commented(args[0], (sql) => comment(sql, call.context));
       const work = () => send(original, this, args, caller, call);
       try {
@@ -98,12 +88,15 @@ function patchClient(prototype: object, database: Database, comment: SqlComment)
     override<Method>(
       prototype,
       'connect',
-      openedByNobody({ database, target: (client: Client) => targetOf(client, client), fault: faultOf }),
+      openedByNobody({ database, target: clientTarget, fault: faultOf }),
     ),
   ];
 }
 
-const poolTarget = (pool: Pool): DatabaseTarget => targetOf(pool, placeOf(pool.options ?? {}));
+const poolTarget = rememberedTarget(
+  ({ options = {} }: Pool) => placeOf(options).database,
+  ({ options = {} }, namespace) => targetAt(placeOf(options), namespace),
+);
 
 const poolReader: PoolReader<Pool> = {
   target: poolTarget,

@@ -4,6 +4,7 @@ import type { Instrumentation, Sensors } from '../src/instrumentation.ts';
 import { type Method, openedByNobody } from './connection.ts';
 import { poolSensor } from './connection-pool.ts';
 import { type Database, type DatabaseTarget, databaseSensor } from './database.ts';
+import { rememberedTarget, serverTarget } from './database-target.ts';
 import { loadedExports } from './loaded-modules.ts';
 import { override } from './override.ts';
 import { patches } from './patches.ts';
@@ -46,23 +47,15 @@ function classes(file: 'index' | 'pool', name: string): object[] {
   return loadedExports(path).flatMap((exports) => exports[name]?.prototype ?? []);
 }
 
-const targets = new WeakMap<object, DatabaseTarget>();
+const ownerTarget = rememberedTarget(
+  ({ options }: Client) => String(options?.database ?? 0),
+  ({ options }, namespace) => {
+    const { host = 'localhost', port, path } = options?.socket ?? {};
+    return serverTarget({ system, namespace, host, port, socketPath: path }, defaultPort);
+  },
+);
 
-function targetOf(client: Client): DatabaseTarget {
-  const owner = client._self ?? client;
-  const known = targets.get(owner);
-  if (known !== undefined) return known;
-  const { database = 0, socket = {} } = owner.options ?? {};
-  const { host = 'localhost', port = defaultPort, path } = socket;
-  const target = {
-    system,
-    namespace: String(database),
-    address: path ?? host,
-    port: path !== undefined || port === defaultPort ? undefined : port,
-  };
-  targets.set(owner, target);
-  return target;
-}
+const targetOf = (client: Client): DatabaseTarget => ownerTarget(client._self ?? client);
 
 function patchClient(prototype: object, database: Database, { meter }: Sensors): (() => void)[] {
   const count = cacheCounter(meter);

@@ -3,6 +3,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Instrumentation } from '../src/instrumentation.ts';
 import { type Database, type DatabaseTarget, databaseSensor } from './database.ts';
 import { override } from './override.ts';
+import { patches } from './patches.ts';
 import { faultOf, namespaceOf, noRows, patchExecution, run, type Start } from './sqlite-execution.ts';
 
 type Method = (this: any, ...args: any[]) => any;
@@ -18,16 +19,14 @@ interface Origin {
 
 /** `node:sqlite`, which no channel and no other instrumentation covers. */
 export function sqlite(): Instrumentation {
-  const undo: (() => void)[] = [];
+  const done = patches();
   return {
     name: 'sqlite',
     modules: ['node:sqlite'],
     patch(exports, _specifier, sensors) {
-      undo.push(...patchSqlite(exports, databaseSensor(sensors)));
+      done.add(...patchSqlite(exports, databaseSensor(sensors)));
     },
-    disable() {
-      for (const restore of undo.splice(0)) restore();
-    },
+    disable: done.undo,
   };
 }
 

@@ -6,13 +6,8 @@ import type { Context } from '@opentelemetry/api';
 import { activeContext, runIn } from '../src/context/context.ts';
 import type { Instrumentation } from '../src/instrumentation.ts';
 import { type Method, openedByNobody } from './connection.ts';
-import {
-  type Database,
-  type DatabaseCall,
-  type DatabaseFault,
-  type DatabaseTarget,
-  databaseSensor,
-} from './database.ts';
+import { type Database, type DatabaseCall, type DatabaseFault, databaseSensor } from './database.ts';
+import { rememberedTarget, serverTarget } from './database-target.ts';
 import { override } from './override.ts';
 import { patches } from './patches.ts';
 
@@ -29,9 +24,6 @@ interface Request {
   readonly sqlTextOrProcedure?: unknown;
 }
 
-const system = 'microsoft.sql_server';
-const defaultPort = 1433;
-
 /** SQL Server by `tedious` 19 and 20, CommonJS and ES modules alike. */
 export function tedious(): Instrumentation {
   const done = patches();
@@ -47,21 +39,14 @@ export function tedious(): Instrumentation {
   };
 }
 
-const targets = new WeakMap<Connection, DatabaseTarget>();
-
-function targetOf(connection: Connection): DatabaseTarget {
-  const known = targets.get(connection);
-  if (known !== undefined) return known;
-  const { server, options } = connection.config ?? {};
-  const target = {
-    system,
-    namespace: options?.database || undefined,
-    address: server,
-    port: options?.port === defaultPort ? undefined : options?.port,
-  };
-  targets.set(connection, target);
-  return target;
-}
+const targetOf = rememberedTarget(
+  ({ config }: Connection) => config?.options?.database || undefined,
+  ({ config }, namespace) =>
+    serverTarget(
+      { system: 'microsoft.sql_server', namespace, host: config?.server, port: config?.options?.port },
+      1433,
+    ),
+);
 
 function patchConnection(prototype: object, database: Database): (() => void)[] {
   const ask =
