@@ -12,6 +12,8 @@ export interface MongoStub {
   readonly port: number;
   /** The documents of each collection. */
   readonly collections: Map<string, Document[]>;
+  /** Ends every connection there is, and takes new ones. */
+  disconnect(): void;
   close(): Promise<void>;
 }
 
@@ -45,11 +47,15 @@ export async function startMongoStub(): Promise<MongoStub> {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
+  const disconnect = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
   return {
     port: (server.address() as net.AddressInfo).port,
     collections,
+    disconnect,
     async close() {
-      for (const socket of sockets) socket.destroy();
+      disconnect();
       server.close();
       await once(server, 'close');
     },
