@@ -19,6 +19,7 @@ import {
 import { rememberedTarget, serverTarget } from './database-target.ts';
 import { override, ownerOf } from './override.ts';
 import { patches } from './patches.ts';
+import { totalRows } from './returned-rows.ts';
 
 /** What is read of a connection's options. */
 interface Place {
@@ -310,11 +311,18 @@ function patchPool(prototype: object, database: Database, pools: PoolSensor<Pool
   ];
 }
 
-function rowsOf(result: any): number | undefined {
-  // With `metaAsArray`, as the callback face has it: rows and their description.
-  const rows = Array.isArray(result) && result.length === 2 && Array.isArray(result[0]) ? result[0] : result;
-  return Array.isArray(rows) ? rows.length : undefined;
+/** Rows have their description for a property; with `metaAsArray`, as the callback face has it, it stands beside. */
+function rowsOf(result: unknown): number | undefined {
+  if (!Array.isArray(result)) return undefined;
+  if (isRows(result)) return result.length;
+  if (result.some(isRows)) return totalRows(result.map(rowsOf));
+  const [rows, columns] = result;
+  if (!Array.isArray(rows) || !Array.isArray(columns)) return undefined;
+  const isOne = columns.every((each) => each && !Array.isArray(each));
+  return isOne ? rows.length : totalRows(rows.map((each, at) => (columns[at] ? each?.length : undefined)));
 }
+
+const isRows = (result: unknown): boolean => Array.isArray(result) && Object.hasOwn(result, 'meta');
 
 /** What the server answered has a number below those of the driver's own errors. Every message quotes the statement. */
 function faultOf(error: unknown): DatabaseFault {

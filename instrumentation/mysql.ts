@@ -18,6 +18,7 @@ import { rememberedTarget, serverTarget } from './database-target.ts';
 import { moduleCache } from './loaded-modules.ts';
 import { override, ownerOf } from './override.ts';
 import { type Patches, patches } from './patches.ts';
+import { totalRows } from './returned-rows.ts';
 import { type SqlComment, sqlComment } from './sql-comment.ts';
 
 /** What is read of a connection's or a pool's configuration. */
@@ -232,7 +233,7 @@ function bindCallback(args: any[], caller: Context, call: DatabaseCall | undefin
   const ending = (callback: Callback): Callback =>
     bindTo(caller, function (this: unknown, error, ...results) {
       if (error) call?.fail(faultOf(error));
-      else call?.end(rowsOf(results[0]));
+      else call?.end(rowsOf(results[0], results[1]));
       return callback.call(this, error, ...results);
     });
   const at = args.findIndex((each) => typeof each === 'function');
@@ -250,19 +251,27 @@ function bindCallback(args: any[], caller: Context, call: DatabaseCall | undefin
 function follow(command: any, caller: Context, call: DatabaseCall | undefined): void {
   let rows: number | undefined;
   override<Method>(command, 'emit', (original) => (event, ...values) => {
-    if (event === 'fields') rows ??= 0;
-    else if (event === 'result' && rows !== undefined) rows += 1;
+    if (event === 'fields' && values[0] !== undefined) rows ??= 0;
+    else if (event === 'result' && rows !== undefined && !isHeader(values[0])) rows += 1;
     else if (event === 'error') call?.fail(faultOf(values[0]));
     else if (event === 'end') call?.end(rows);
     return runIn(caller, () => original.call(command, event, ...values));
   });
 }
 
-/** Of several statements the rows of all; of a statement that returns none, nothing. */
-function rowsOf(result: unknown): number | undefined {
+const headers = new Set(['OkPacket', 'ResultSetHeader']);
+
+/** What a statement without rows is answered with. */
+function isHeader(result: any): boolean {
+  return headers.has(result?.constructor?.name);
+}
+
+/** Of several statements the rows of all, each with its fields: the rows of one may be arrays themselves. */
+function rowsOf(result: unknown, fields: unknown): number | undefined {
   if (!Array.isArray(result)) return undefined;
-  const sets = result.filter(Array.isArray);
-  return sets.length === 0 ? result.length : sets.reduce((sum, rows) => sum + rows.length, 0);
+  const isOne = !Array.isArray(fields) || (fields[0] !== undefined && !Array.isArray(fields[0]));
+  if (isOne) return result.length;
+  return totalRows(result.map((rows, at) => (fields[at] === undefined ? undefined : rows?.length)));
 }
 
 /** What the server answered has a number; its message may quote values of the app, a network error's does not. */

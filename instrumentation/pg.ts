@@ -11,6 +11,7 @@ import { type Database, type DatabaseCall, type DatabaseTarget, databaseSensor }
 import { rememberedTarget, serverTarget } from './database-target.ts';
 import { override, ownerOf } from './override.ts';
 import { patches } from './patches.ts';
+import { totalRows } from './returned-rows.ts';
 import { settled } from './settled.ts';
 import { type SqlComment, sqlComment } from './sql-comment.ts';
 import { faultOf } from './sqlstate.ts';
@@ -221,10 +222,11 @@ const handlers = [
 
 /** Query objects, cursors and streams: they end when the connection is ready again, not when they are submitted. */
 function follow(query: any, caller: Context, call: DatabaseCall | undefined): void {
-  let rows = 0;
+  let rows: number | undefined;
   const undo = handlers.map((name) =>
     override<Method>(query, name, (original) => (...args) => {
-      if (name === 'handleDataRow') rows += 1;
+      if (name === 'handleRowDescription') rows ??= 0;
+      else if (name === 'handleDataRow') rows = (rows ?? 0) + 1;
       else if (name === 'handleError') call?.fail(faultOf(args[0]));
       else if (name === 'handleReadyForQuery') finish();
       return runIn(caller, () => original.apply(query, args));
@@ -243,6 +245,6 @@ function follow(query: any, caller: Context, call: DatabaseCall | undefined): vo
 }
 
 function rowsOf(result: any): number | undefined {
-  if (Array.isArray(result)) return result.reduce((sum, each) => sum + (rowsOf(each) ?? 0), 0);
+  if (Array.isArray(result)) return totalRows(result.map(rowsOf));
   return result?.fields?.length > 0 && Array.isArray(result.rows) ? result.rows.length : undefined;
 }

@@ -2,12 +2,14 @@
  * postgres.js: one span per query, however it is written and read. Its connections are inside closures, so that no
  * telemetry of it says which server was asked.
  */
+import { type EventEmitter, errorMonitor } from 'node:events';
 import { activeContext, bindTo, rootContext, runIn } from '../src/context/context.ts';
 import type { Instrumentation } from '../src/instrumentation.ts';
 import type { Method } from './connection.ts';
 import { type Database, type DatabaseCall, type DatabaseTarget, databaseSensor } from './database.ts';
 import { override } from './override.ts';
 import { patches } from './patches.ts';
+import { totalRows } from './returned-rows.ts';
 import { faultOf } from './sqlstate.ts';
 
 /** What is read of a query. It is a promise that starts when somebody waits for it. */
@@ -51,9 +53,9 @@ function handleWith(database: Database): (original: Method) => Method {
       if (this.executed || isDriversOwn(this)) return original.apply(this, args);
       const caller = activeContext();
       const call = database.start(target, textOf(this), caller);
-      if (call !== undefined) endWith(this, call);
       if (this.forEachFn !== undefined) this.forEachFn = bindTo(caller, this.forEachFn);
       if (this.cursorFn !== undefined) this.cursorFn = bindTo(caller, this.cursorFn);
+      if (call !== undefined) endWith(this, call);
       // What a first query opens outlives it; whoever waits for the answer goes on in a context of his own.
       return runIn(rootContext, () => original.apply(this, args));
     };
@@ -79,16 +81,43 @@ function argumentOf(argument: any, position: number, depth: number): string {
 }
 
 /** An iteration sets both anew for each of its steps, so they are watched as properties. */
-function endWith(query: object, call: DatabaseCall): void {
-  watch(query, 'resolve', (result) => call.end(rowsOf(result)));
+function endWith(query: Query, call: DatabaseCall): void {
+  const given = countGiven(query);
+  watch(query, 'resolve', (result: any) => {
+    if (typeof result?.pipe === 'function') endWithStream(result, call);
+    else call.end(given() ?? rowsOf(result));
+  });
   watch(query, 'reject', (error) => call.fail(faultOf(error)));
 }
 
-function watch(query: object, name: 'resolve' | 'reject', seen: (value: unknown) => void): void {
+/** Rows that the app got one by one or part by part: the last result has none of them, or those of the last part. */
+function countGiven(query: Query): () => number | undefined {
+  let rows: number | undefined;
+  const count = (name: 'forEachFn' | 'cursorFn', rowsIn: (given: any) => number): void => {
+    if (query[name] === undefined) return;
+    rows = 0;
+    watch(query, name, (given) => {
+      rows = (rows ?? 0) + rowsIn(given);
+    });
+  };
+  count('forEachFn', () => 1);
+  count('cursorFn', (part) => part.length);
+  return () => rows;
+}
+
+/** A COPY has only begun when its stream is there. */
+function endWithStream(stream: EventEmitter, call: DatabaseCall): void {
+  stream.once(errorMonitor, (error) => call.fail(faultOf(error)));
+  stream.once('close', () => call.end());
+}
+
+type Watched = 'resolve' | 'reject' | 'forEachFn' | 'cursorFn';
+
+function watch(query: object, name: Watched, seen: (value: unknown) => void): void {
   let current = (query as Record<string, Method>)[name];
-  const value: Method = (outcome) => {
-    seen(outcome);
-    return current?.(outcome);
+  const value: Method = (...given) => {
+    seen(given[0]);
+    return current?.(...given);
   };
   Object.defineProperty(query, name, {
     configurable: true,
@@ -101,5 +130,8 @@ function watch(query: object, name: 'resolve' | 'reject', seen: (value: unknown)
 }
 
 function rowsOf(result: any): number | undefined {
-  return Array.isArray(result) && (result as { columns?: unknown }).columns ? result.length : undefined;
+  if (!Array.isArray(result)) return undefined;
+  const { columns } = result as { columns?: readonly unknown[] | null };
+  if (columns === undefined) return totalRows(result.map(rowsOf));
+  return columns !== null && columns.length > 0 ? result.length : undefined;
 }
