@@ -1,6 +1,6 @@
 /**
  * An outage of the receiver: `node bench/outage.ts 600 200 spool` (seconds, spans and records a second, `spool` or
- * `memory`). Prints what was lost, how much memory and disk it took, how long a log call took meanwhile, and how soon
+ * `memory`, milliseconds that the receiver takes for an answer when it is back). Prints what was lost, how much memory and disk it took, how long a log call took meanwhile, and how soon
  * everything was there afterwards.
  */
 import { spawn } from 'node:child_process';
@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startSink } from '../test/support/otlp-sink.ts';
 
-const [seconds = '60', rate = '200', where = 'spool'] = process.argv.slice(2);
+const [seconds = '60', rate = '200', where = 'spool', answer = '0'] = process.argv.slice(2);
 const root = join(import.meta.dirname, '..');
 const dir = mkdtempSync(join(tmpdir(), 'sonde-outage-'));
 const sink = await startSink();
@@ -81,7 +81,7 @@ const total = Number(seconds) * Number(rate);
 while (!said.includes('back')) await new Promise((resolve) => setTimeout(resolve, 50));
 // What was refused is not kept: half an hour of it would be the receiver's memory, not Sonde's.
 sink.clear();
-sink.failAlways(undefined);
+sink.failAlways({ delayMillis: Number(answer) });
 const back = performance.now();
 const isThere = () => sink.spans().length >= total && sink.logs().length >= total;
 while (!isThere() && performance.now() - back < 60_000)
@@ -90,10 +90,27 @@ const after = (performance.now() - back) / 1000;
 child.kill('SIGUSR2');
 await new Promise((resolve) => child.on('close', resolve));
 const figures = JSON.parse(said.slice(said.indexOf('{')));
+/** From the first request that was taken to the last one. Seconds. */
+const brought = Object.fromEntries(
+  ['traces', 'logs'].map((name) => {
+    const taken = sink.requests.filter(({ accepted, signal }) => accepted && signal === name);
+    return [name, ((taken.at(-1)?.at ?? 0) - (taken[0]?.at ?? 0)) / 1000];
+  }),
+);
 const there = { spans: sink.spans().length, logs: sink.logs().length };
 console.log(
   JSON.stringify(
-    { seconds, rate, where, emitted: total, there, 'all there after, s': after, ...figures },
+    {
+      seconds,
+      rate,
+      where,
+      'answer, ms': answer,
+      emitted: total,
+      there,
+      'all there after, s': after,
+      'from the first to the last request, s': brought,
+      ...figures,
+    },
     null,
     2,
   ),

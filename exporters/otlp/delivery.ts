@@ -102,6 +102,11 @@ interface Common {
 
 /** In the order of the last attempt. */
 const signals: readonly Signal[] = ['logs', 'traces', 'metrics'];
+/**
+ * Requests under way together while a backlog waits: what ten minutes at 200 a second leave is brought within one, by
+ * a receiver that takes a second to answer, too. The points of a series must come in their order.
+ */
+const mostAtOnce: Readonly<Record<Signal, number>> = { traces: 4, logs: 4, metrics: 1 };
 /** With a spool nothing waits longer in memory alone. Milliseconds. */
 const spoolMillis = 250;
 /** Others may have left something, and a process that is over before that need not look. Milliseconds. */
@@ -386,16 +391,23 @@ function watched<S extends Signal>(
     ...retryDefaults,
     // What waits is bounded by bytes, and a later batch would meet the same: there is nothing to gain by giving up.
     giveUpMillis: Number.POSITIVE_INFINITY,
+    mostAtOnce: mostAtOnce[signal],
     ...parts.retry,
     standby: target.named ? undefined : standbyAt(common, to.origin),
     onAttempt(attempt) {
       if (attempt.outcome !== 'ok') common.lastError = attempt.reason ?? String(attempt.code);
       if (attempt.outcome === 'failed') failing.add(signal);
-      else failing.delete(signal);
+      else if (failing.delete(signal)) nudgeOthers(common, to.origin);
       return verdict.heard(to, attempt);
     },
   };
   return { exporter: retrying(exporter, policy), pack };
+}
+
+/** Who answers one signal again is worth asking for the others. */
+function nudgeOthers({ parts, exporters, failing }: Common, origin: string): void {
+  for (const other of failing)
+    if (originOf(parts.config.otlp[other]) === origin) exporters.get(other)?.nudge();
 }
 
 /** As the opened endpoint has it; an address that cannot be used has none. */

@@ -1,4 +1,4 @@
-/** Takes the parcels of one signal from the outbox and brings them away, one request at a time. */
+/** Takes the parcels of one signal from the outbox and brings them away: one request at a time, a backlog by several. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Signal } from '../config/config.ts';
 import { rootContext, runIn } from '../context/context.ts';
@@ -25,14 +25,17 @@ export interface CourierParts {
 export const mostBytes: number = 3_145_728;
 /** A receiver that has just come back gets its breath between the requests of a backlog. Milliseconds. */
 const breathMillis = 5;
+/** Who takes longer than this to accept a request has enough to do. Milliseconds. */
+const slowMillis = 1000;
 
 const unobserved = suppressed(rootContext);
 
 export class Courier {
   readonly #parts: CourierParts;
-  readonly #limits: TakeLimits;
   readonly #waiters = new Set<{ entries: Entry[]; done(): void }>();
-  #running: Promise<void> | undefined;
+  /** Each brings one request after the other. */
+  #hands = 0;
+  #running: Promise<unknown> = Promise.resolve();
   #closed = false;
   /** No answer is listened to any more. */
   #over = false;
@@ -40,7 +43,6 @@ export class Courier {
 
   constructor(parts: CourierParts) {
     this.#parts = parts;
-    this.#limits = { items: parts.mostItems, bytes: mostBytes };
   }
 
   /** Items of this process's own that were given to the exporter so far. */
@@ -50,10 +52,12 @@ export class Courier {
 
   /** There is something to bring away. */
   wake(): void {
-    if (this.#running !== undefined || this.#over) return;
-    this.#running = runIn(unobserved, () => this.#bringAll()).finally(() => {
-      this.#running = undefined;
-    });
+    const { window } = this.#parts.exporter;
+    while (!this.#over && (this.#hands === 0 || (this.#hands < window.size && this.#hasBacklog()))) {
+      this.#hands++;
+      const hand = runIn(unobserved, () => this.#bringAll());
+      this.#running = Promise.all([this.#running, hand]);
+    }
   }
 
   /**
@@ -75,10 +79,10 @@ export class Courier {
     const { exporter } = this.#parts;
     exporter.hurry();
     this.wake();
-    await settled(this.#running ?? Promise.resolve(), deadlineMillis);
+    await settled(this.#idle(), deadlineMillis);
     this.stop();
     await exporter.shutdown().catch(() => undefined);
-    await settled(this.#running ?? Promise.resolve(), 100);
+    await settled(this.#idle(), 100);
   }
 
   /** From now on nothing is taken, and no answer is waited for. */
@@ -86,26 +90,61 @@ export class Courier {
     this.#over = true;
   }
 
+  async #idle(): Promise<void> {
+    while (this.#hands > 0) await this.#running;
+  }
+
   async #bringAll(): Promise<void> {
-    const { signal, outbox, exporter } = this.#parts;
-    for (
-      let run = outbox.take(signal, this.#limits);
-      run.length > 0;
-      run = outbox.take(signal, this.#limits)
-    ) {
-      this.#handed += countOf(run.filter(({ adopted }) => !adopted));
-      const began = performance.now();
-      const result = await exporter.export(run);
-      this.#parts.onExport?.(performance.now() - began, result);
-      if (this.#over) return;
-      const isLeft = this.#closed && result.outcome === 'failed' && run.every(({ place }) => place);
-      if (isLeft) return outbox.putBack(run);
-      this.#enter(run, result);
-      if (run.some(({ adopted }) => adopted) && !this.#closed)
-        await sleep(breathMillis, undefined, { ref: false });
-      // What another process left can be left once more.
-      if (this.#over || (this.#closed && outbox.pending(signal).length === 0)) return;
+    try {
+      let isWorthwhile = true;
+      while (isWorthwhile) isWorthwhile = await this.#bringNext();
+    } finally {
+      this.#hands--;
     }
+  }
+
+  /** Answers whether these hands are needed any longer. */
+  async #bringNext(): Promise<boolean> {
+    const { signal, outbox, exporter } = this.#parts;
+    const run = outbox.take(signal, this.#limits());
+    if (run.length === 0) return false;
+    this.#handed += countOf(run.filter(({ adopted }) => !adopted));
+    const began = performance.now();
+    const result = await exporter.export(run);
+    const millis = performance.now() - began;
+    this.#parts.onExport?.(millis, result);
+    if (this.#over) return false;
+    const isLeft = this.#closed && result.outcome === 'failed' && run.every(({ place }) => place);
+    if (isLeft) {
+      outbox.putBack(run);
+      return false;
+    }
+    this.#enter(run, result);
+    this.#learn(result, millis);
+    if (run.some(({ adopted }) => adopted) && !this.#closed)
+      await sleep(breathMillis, undefined, { ref: false });
+    // What another process left can be left once more.
+    if (this.#over || (this.#closed && outbox.pending(signal).length === 0)) return false;
+    return this.#hands <= exporter.window.size;
+  }
+
+  /** All that is under way at a time is about as large as one request may be. */
+  #limits(): TakeLimits {
+    const { mostItems, exporter } = this.#parts;
+    return { items: mostItems, bytes: mostBytes / exporter.window.size };
+  }
+
+  #learn({ outcome }: Attempt, millis: number): void {
+    const { window } = this.#parts.exporter;
+    if (!this.#hasBacklog()) window.narrow();
+    else if (outcome === 'ok' && millis < slowMillis) window.widen();
+    this.wake();
+  }
+
+  /** Whether a whole request waits. */
+  #hasBacklog(): boolean {
+    const { signal, outbox, mostItems } = this.#parts;
+    return outbox.holds(signal, mostItems);
   }
 
   #enter(run: readonly Entry[], result: Attempt): void {

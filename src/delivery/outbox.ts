@@ -60,6 +60,19 @@ export class Outbox {
     return countOf(this.#of(signal)) + this.underWay(signal);
   }
 
+  /** Whether at least so many items of a signal wait, those under way not among them. */
+  holds(signal: Signal, items: number): boolean {
+    let found = 0;
+    for (const lane of lanes) {
+      if (signalOf(lane) !== signal) continue;
+      for (const { count } of this.#lanes[lane]) {
+        found += count;
+        if (found >= items) return true;
+      }
+    }
+    return false;
+  }
+
   /** Items of a signal that are being sent, or wait for the next attempt. */
   underWay(signal: Signal): number {
     return countOf([...this.#underWay].filter(({ lane }) => signalOf(lane) === signal));

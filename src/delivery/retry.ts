@@ -2,6 +2,7 @@
 import type { Exporter, ExportResult } from '../exporter.ts';
 import type { Standby } from './standby.ts';
 import { pause } from './wait.ts';
+import { Window } from './window.ts';
 
 /** One attempt's result, with what the next one needs to know. */
 export interface Attempt extends ExportResult {
@@ -26,6 +27,8 @@ export interface RetryPolicy {
   readonly maxMillis: number;
   /** After this the batch is given up. Time spent standing by does not count. */
   readonly giveUpMillis: number;
+  /** Requests that may be under way together where somebody gives several; one where absent. */
+  readonly mostAtOnce?: number;
   /** Shared by the signals that go to one place; absent: never stands by. */
   readonly standby?: Standby;
   /** Hears of every attempt; answers whether it told somebody. */
@@ -45,6 +48,8 @@ export interface RetryingExporter<Item> extends Exporter<Item> {
   readonly standingBy: boolean;
   /** Whether nobody has answered yet at a place that nobody named: what falls off meanwhile is no loss. */
   readonly unproven: boolean;
+  /** How many batches are worth giving at a time. Each failure narrows it; widening it is up to who has a backlog. */
+  readonly window: Pick<Window, 'size' | 'widen' | 'narrow'>;
   /** A batch that waits for its next attempt is tried now. Standing by, and a pause that was asked for, stay. */
   nudge(): void;
   /** Whatever waits tries once more at once, and from now on every batch has one attempt. */
@@ -58,6 +63,7 @@ export function retrying<Item>(
   policy: RetryPolicy = retryDefaults,
 ): RetryingExporter<Item> {
   const { standby } = policy;
+  const window = new Window(policy.mostAtOnce ?? 1);
   let ending: AbortController | undefined;
   let nudged: AbortController | undefined;
 
@@ -76,6 +82,7 @@ export function retrying<Item>(
   }
 
   async function standBy(items: readonly Item[]): Promise<Attempt> {
+    await window.alone();
     for (;;) {
       const last = haste().signal.aborted;
       if (!last) await standby?.wait(haste().signal);
@@ -89,6 +96,15 @@ export function retrying<Item>(
   }
 
   async function deliver(items: readonly Item[]): Promise<Attempt> {
+    await window.enter();
+    try {
+      return await persist(items);
+    } finally {
+      window.leave();
+    }
+  }
+
+  async function persist(items: readonly Item[]): Promise<Attempt> {
     let delay = policy.initialMillis;
     const end = performance.now() + policy.giveUpMillis;
     for (;;) {
@@ -97,17 +113,21 @@ export function retrying<Item>(
       if (standby && isUnmanned(result)) result = await standBy(items);
       const left = end - performance.now();
       if (result.outcome !== 'failed' || hurried || result.forgotten || left <= 0) return result;
+      const due = performance.now() + Math.min(left, nextDelay(result.retryAfterMillis, delay));
+      // Only one batch at a time is between two attempts: the others wait for what becomes of it.
+      await window.alone();
       nudged = new AbortController();
       // Who asks for a pause is not asked again before it is over, unless the process ends.
       const isAsked = result.retryAfterMillis !== undefined;
       const early = isAsked ? haste().signal : AbortSignal.any([haste().signal, nudged.signal]);
-      await pause(Math.min(left, nextDelay(result.retryAfterMillis, delay)), early);
+      await pause(Math.max(0, due - performance.now()), early);
       delay = Math.min(delay * policy.factor, policy.maxMillis);
     }
   }
 
   return {
     name: exporter.name,
+    window,
     get unproven() {
       return !proven;
     },

@@ -1,6 +1,6 @@
 /**
  * Parcels on disk, so that they outlive the process: appended to one file per lane, and let go when somebody has
- * them. At least once: what was delivered in the moment of a crash is delivered again, one batch at most.
+ * them. At least once: what was under way in the moment of a crash may be delivered again.
  */
 import { randomInt } from 'node:crypto';
 import fs from 'node:fs';

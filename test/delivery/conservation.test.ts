@@ -164,6 +164,93 @@ describe('the books of the delivery', function () {
     }
   }
 
+  /** Spans that came more than once. */
+  function twice(): number {
+    const ids = sink.spans().map(({ spanId }) => spanId);
+    return ids.length - new Set(ids).size;
+  }
+
+  it('balance when a backlog meets slow answers: it is brought by four requests at once, calm by one', async () => {
+    const delivery = start({ fault: '' }, false);
+    sink.failAlways({ delayMillis: 30 });
+    emit(delivery, 2000);
+    await delivery.forceFlush(20_000);
+    const together = () => Math.max(...sink.requests.map((request) => request.together));
+    expect(together()).to.equal(4);
+    expect([sink.spans().length, twice()]).to.deep.equal([2000, 0]);
+    sink.clear();
+    for (let round = 0; round < 5; round++) {
+      emit(delivery, 40);
+      await delivery.forceFlush(20_000);
+    }
+    expect(together()).to.equal(1);
+    await delivery.shutdown();
+    expectFate(2200);
+  });
+
+  /** Everything that was emitted is called delivered, and nothing else. */
+  function expectFate(emitted: number): void {
+    for (const signal of ['traces', 'logs']) {
+      expect(sumOf('dropped', signal), JSON.stringify(heard.counts())).to.equal(0);
+      const own = sumOf('delivered', signal) + sumOf('spooled', signal) - sumOf('adopted', signal);
+      expect(own, JSON.stringify(heard.counts())).to.equal(emitted);
+    }
+  }
+
+  for (const spool of [false, true]) {
+    it(`balance when every connection breaks under a backlog, ${spool ? 'with a spool' : 'in memory'}: four batches come twice at most`, async () => {
+      const row = { fault: '' };
+      const delivery = start(row, spool);
+      sink.failAlways({ delayMillis: 100 });
+      emit(delivery, 1500);
+      await sink.until(({ requests }) =>
+        requests.some(({ signal, together }) => signal === 'traces' && together === 4),
+      );
+      sink.cut();
+      sink.failAlways(undefined);
+      await delivery.forceFlush(20_000);
+      await delivery.shutdown();
+      if (sumOf('spooled', 'traces') + sumOf('spooled', 'logs') > 0) await inherit(row);
+      expect(twice()).to.be.within(1, 4 * 64);
+      expect(sink.spans()).to.have.length(1500 + twice());
+      expectFate(1500);
+    });
+  }
+
+  it('balance when the connection breaks and nothing waits: one batch comes twice at most', async () => {
+    const delivery = start({ fault: '' }, false);
+    for (let fault = 1; fault <= 3; fault++) {
+      sink.failAlways({ delayMillis: 1000 });
+      emit(delivery, 40);
+      await sink.until(({ requests }) => requests.at(-1)?.together === 1);
+      sink.cut();
+      sink.failAlways(undefined);
+      await delivery.forceFlush(20_000);
+      expect(twice()).to.be.at.most(fault * 64);
+    }
+    await delivery.shutdown();
+    expectFate(120);
+  });
+
+  it('are tried by one batch alone as long as a fault lasts that takes and does not answer', async () => {
+    const delivery = start({ fault: '', timeoutMillis: 100 }, false);
+    sink.failAlways({ delayMillis: 30 });
+    emit(delivery, 1500);
+    const ofTraces = () => sink.requests.filter(({ signal }) => signal === 'traces');
+    await sink.until(() => ofTraces().some(({ together }) => together === 4));
+    sink.failAlways({ connection: 'hang', taken: true });
+    const before = ofTraces().length;
+    await sink.until(() => ofTraces().length >= before + 8);
+    sink.failAlways(undefined);
+    // Four at most were already sent, and each has timed out before the first one is tried again.
+    const trials = ofTraces().slice(before + 4, before + 8);
+    expect(Math.max(...trials.map(({ together }) => together))).to.equal(1);
+    await delivery.forceFlush(20_000);
+    await delivery.shutdown();
+    expect(sink.spans().length - twice()).to.equal(1500);
+    expectFate(1500);
+  });
+
   /** Of a signal, everything that begins so. */
   function sumOf(kind: string, signal: string): number {
     const ofIt = Object.entries(heard.counts()).filter(([name]) => name.startsWith(`${kind}.${signal}`));

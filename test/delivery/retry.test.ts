@@ -183,3 +183,79 @@ describe('standing by', () => {
     expect(times).to.have.length(2);
   });
 });
+
+describe('several batches at once', () => {
+  /** Answers when told to; keeps what is under way. */
+  function held() {
+    const underWay: { readonly item: number; answer(attempt: Attempt): void }[] = [];
+    const exporter: Exporter<number> = {
+      name: 'test',
+      export([item]) {
+        const { promise, resolve } = Promise.withResolvers<Attempt>();
+        const entry = {
+          item: item as number,
+          answer(attempt: Attempt) {
+            underWay.splice(underWay.indexOf(entry), 1);
+            resolve(attempt);
+          },
+        };
+        underWay.push(entry);
+        return promise;
+      },
+      async forceFlush() {},
+      async shutdown() {},
+    };
+    const items = () => underWay.map(({ item }) => item);
+    return { exporter, underWay, items };
+  }
+
+  it('are under way one by one until the window is widened, and never more than the policy says', async () => {
+    const { exporter, items } = held();
+    const outer = retrying(exporter, { ...policy, mostAtOnce: 3 });
+    for (let item = 1; item <= 5; item++) void outer.export([item]);
+    await eventually(() => items().length === 1);
+    for (let i = 0; i < 9; i++) outer.window.widen();
+    expect(outer.window.size).to.equal(3);
+  });
+
+  it('wait for the one that tries again, and it waits until nobody else is out', async () => {
+    const { exporter, underWay, items } = held();
+    const outer = retrying(exporter, { ...policy, initialMillis: 1, maxMillis: 1, mostAtOnce: 3 });
+    for (let i = 0; i < 2; i++) outer.window.widen();
+    const all = [1, 2, 3, 4].map((item) => outer.export([item]));
+    await eventually(() => items().length === 3);
+    underWay[1]?.answer(failed);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(items(), 'neither the failed one nor a fresh one').to.deep.equal([1, 3]);
+    expect(outer.window.size).to.equal(1);
+    outer.window.widen();
+    expect(outer.window.size, 'not while somebody tries again').to.equal(1);
+    underWay[0]?.answer({ outcome: 'ok' });
+    underWay[0]?.answer(failed);
+    for (const next of [2, 3, 4]) {
+      await eventually(() => items().length === 1);
+      expect(items(), 'what failed goes first').to.deep.equal([next]);
+      underWay[0]?.answer({ outcome: 'ok' });
+    }
+    for (const { outcome } of await Promise.all(all)) expect(outcome).to.equal('ok');
+  });
+
+  it('are hurried and nudged all the same', async () => {
+    const { exporter, underWay, items } = held();
+    const outer = retrying(exporter, { ...policy, initialMillis: 60_000, maxMillis: 60_000, mostAtOnce: 2 });
+    outer.window.widen();
+    const all = [1, 2].map((item) => outer.export([item]));
+    await eventually(() => items().length === 2);
+    for (const { answer } of [...underWay]) answer(failed);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    outer.nudge();
+    await eventually(() => items().length === 1);
+    underWay[0]?.answer(failed);
+    outer.hurry();
+    for (let i = 0; i < 2; i++) {
+      await eventually(() => items().length === 1);
+      underWay[0]?.answer({ ...failed, code: 504 });
+    }
+    for (const result of await Promise.all(all)) expect(result.code).to.equal(504);
+  });
+});

@@ -22,6 +22,8 @@ export interface Fault {
   readonly delayMillis?: number;
   /** `reset`: the connection is cut; `hang`: never an answer. */
   readonly connection?: 'reset' | 'hang';
+  /** What came is accepted, though the sender will not hear of it. */
+  readonly taken?: true;
   /** gRPC status number. */
   readonly grpcCode?: number;
   readonly grpcMessage?: string;
@@ -48,6 +50,8 @@ export interface Received {
   readonly message: Decoded;
   /** Which connection carried it, counted from 1 (http only). */
   readonly connection: number;
+  /** Requests of its signal that waited for their answers when it came, itself among them (http only). */
+  readonly together: number;
 }
 
 interface Item {
@@ -129,6 +133,8 @@ export interface OtlpSink {
   failNext(...faults: readonly Fault[]): void;
   /** Every request meets this until `undefined` is given. */
   failAlways(fault: Fault | undefined): void;
+  /** Cuts every connection whose request waits for its answer; gives back how many (http only). */
+  cut(): number;
   /** Waits until `ready` holds, asked whenever something came in. Rejects after `timeoutMillis`, 10 s by default. */
   until(ready: (sink: OtlpSink) => boolean, timeoutMillis?: number): Promise<void>;
   clear(): void;
@@ -179,6 +185,11 @@ export async function startSink(options: SinkOptions = {}): Promise<OtlpSink> {
     failAlways: (fault) => {
       store.always = fault;
     },
+    cut: () => {
+      const sockets = [...store.waiting.keys()];
+      for (const socket of sockets) socket.resetAndDestroy();
+      return sockets.length;
+    },
     until: (ready, timeoutMillis = 10_000) => waitUntil(store, () => ready(sink), timeoutMillis),
     clear: () => {
       store.requests.length = 0;
@@ -196,11 +207,13 @@ interface Store {
   readonly faults: string[];
   readonly next: Fault[];
   always: Fault | undefined;
+  /** Connections whose request is not answered yet. */
+  readonly waiting: Map<Socket, SinkSignal>;
   readonly watchers: Set<() => void>;
 }
 
 function newStore(): Store {
-  return { requests: [], faults: [], next: [], always: undefined, watchers: new Set() };
+  return { requests: [], faults: [], next: [], always: undefined, waiting: new Map(), watchers: new Set() };
 }
 
 function accepted(store: Store, signal: SinkSignal): Decoded[] {
@@ -230,7 +243,8 @@ type Arrival = Omit<Received, 'message' | 'accepted' | 'at'>;
 /** Decodes and keeps one request; gives back the fault it meets. */
 function receive(store: Store, arrival: Arrival): Fault | undefined {
   const fault = store.next.shift() ?? store.always;
-  const taken = fault === undefined || ((fault.status ?? 200) < 300 && !fault.connection && !fault.grpcCode);
+  const isRefused = (fault?.status ?? 200) >= 300 || fault?.connection || fault?.grpcCode;
+  const taken = fault?.taken ?? !isRefused;
   try {
     const name = requestType[arrival.signal];
     const json = arrival.protocol === 'http/json';
@@ -296,6 +310,8 @@ async function take(
   const signal = httpPath[path.split('?')[0] ?? ''];
   if (signal === undefined) return void res.writeHead(404).end('404 page not found\n');
   const json = req.headers['content-type']?.startsWith('application/json') ?? false;
+  store.waiting.set(req.socket, signal);
+  res.once('close', () => store.waiting.delete(req.socket));
   const fault = receive(store, {
     signal,
     protocol: json ? 'http/json' : 'http/protobuf',
@@ -304,6 +320,7 @@ async function take(
     wireBytes: body.length,
     bytes: req.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body,
     connection: connections.get(req.socket) ?? 0,
+    together: [...store.waiting.values()].filter((other) => other === signal).length,
   });
   if (fault?.connection === 'hang') return;
   if (fault?.connection === 'reset') return void req.socket.resetAndDestroy();
@@ -371,6 +388,7 @@ function grpcHandler(
       wireBytes: call.request.length,
       bytes: call.request,
       connection: 0,
+      together: 1,
     });
     if (fault?.connection === 'hang') return;
     const code = fault?.grpcCode ?? (fault?.connection === 'reset' ? 14 : 0);

@@ -99,6 +99,16 @@ describe('the delivery', () => {
     });
   }
 
+  it('asks for the other signals as soon as one is answered again', async () => {
+    start(configFor(sink.httpUrl), { retry: { initialMillis: 600_000, maxMillis: 600_000 } });
+    sink.failNext({ status: 503 }, { status: 503 });
+    emit(3);
+    await sink.until(({ requests }) => requests.length === 2);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    void delivery.spans!.forceFlush();
+    await sink.until(() => sink.logs().length === 3);
+  });
+
   it('loses nothing to an outage that ends, and does not tell of it twice', async () => {
     start(configFor(sink.httpUrl));
     sink.failNext(...Array.from({ length: 8 }, () => ({ status: 503 })));
