@@ -21,6 +21,7 @@ import { isSuppressed } from '../src/context/suppression.ts';
 import type { Instrumentation } from '../src/instrumentation.ts';
 import { seldom, timed } from '../src/overhead.ts';
 import { type IsSecret, redactUrl, secretTest } from '../src/processing/url.ts';
+import { looksAtAttributes } from '../src/traces/sampling-rule.ts';
 import { type ConnectionTimes, connectionTimes } from './connection-times.ts';
 import { isForeignTelemetry } from './foreign-telemetry.ts';
 import { headerCapture } from './header-capture.ts';
@@ -59,6 +60,8 @@ type HeaderCapture = NonNullable<ReturnType<typeof headerCapture>>;
 interface Client {
   readonly tracer: Tracer;
   readonly duration: Durations;
+  /** Whether a span is to begin with what is known of its request: the sampler looks at it. */
+  readonly looks: boolean;
   readonly isSecret: IsSecret;
   readonly requestHeaders: HeaderCapture | undefined;
   readonly responseHeaders: HeaderCapture | undefined;
@@ -94,10 +97,12 @@ class FetchExchange {
     this.status = undefined;
     this.ended = false;
     this.place = placeOf(String(request.origin));
-    this.span = client.tracer.startSpan(spanNameOf(request.method), kindOnly, caller);
-    this.spanContext = trace.setSpan(caller, this.span);
     this.resendCount = resendCount(caller, request.method, () => this.url);
-    if (this.span.isRecording()) this.span.setAttributes(this.describe());
+    const isLookedAt = client.looks && trace.getSpanContext(caller) === undefined;
+    const beginning = isLookedAt ? { ...kindOnly, attributes: this.describe() } : kindOnly;
+    this.span = client.tracer.startSpan(spanNameOf(request.method), beginning, caller);
+    this.spanContext = trace.setSpan(caller, this.span);
+    if (!isLookedAt && this.span.isRecording()) this.span.setAttributes(this.describe());
     this.inject();
     if (request.upgrade || request.method === 'CONNECT') this.awaitHandshake();
   }
@@ -304,6 +309,7 @@ export function fetchClient(): Instrumentation {
       client = {
         tracer,
         duration: durations(meter, 'client', 'server.address', 'server.port'),
+        looks: looksAtAttributes(config.traces),
         isSecret: secretTest(config.privacy.redactKeys),
         requestHeaders: headerCapture(config.http.headers.clientRequest, 'request'),
         responseHeaders: headerCapture(config.http.headers.clientResponse, 'response'),

@@ -19,6 +19,7 @@ import { isSuppressed } from '../src/context/suppression.ts';
 import type { Instrumentation, Sensors } from '../src/instrumentation.ts';
 import { seldom, timed } from '../src/overhead.ts';
 import { type IsSecret, redactUrl, secretTest } from '../src/processing/url.ts';
+import { looksAtAttributes } from '../src/traces/sampling-rule.ts';
 import { type Exchange, exchangeKey, watchMessages } from './body-events.ts';
 import { watchConnection } from './connection-times.ts';
 import { isForeignTelemetry } from './foreign-telemetry.ts';
@@ -44,6 +45,8 @@ type HeaderCapture = NonNullable<ReturnType<typeof headerCapture>>;
 interface Client {
   readonly tracer: Tracer;
   readonly duration: Durations;
+  /** Whether a span is to begin with what is known of its request: the sampler looks at it. */
+  readonly looks: boolean;
   readonly isSecret: IsSecret;
   readonly requestHeaders: HeaderCapture | undefined;
   readonly responseHeaders: HeaderCapture | undefined;
@@ -73,11 +76,13 @@ class ClientExchange implements Exchange {
     this.context = caller;
     this.error = undefined;
     this.ended = false;
-    this.span = client.tracer.startSpan(spanNameOf(request.method), kindOnly, caller);
-    this.spanContext = trace.setSpan(caller, this.span);
     this.port = portOf(request);
     this.resendCount = resendCount(caller, request.method, () => fullUrl(request, this.port));
-    if (this.span.isRecording()) this.span.setAttributes(this.describe());
+    const isLookedAt = client.looks && trace.getSpanContext(caller) === undefined;
+    const beginning = isLookedAt ? { ...kindOnly, attributes: this.describe() } : kindOnly;
+    this.span = client.tracer.startSpan(spanNameOf(request.method), beginning, caller);
+    this.spanContext = trace.setSpan(caller, this.span);
+    if (!isLookedAt && this.span.isRecording()) this.span.setAttributes(this.describe());
   }
 
   onEvent(message: EventEmitter, event: string | symbol): void {
@@ -270,6 +275,7 @@ export function httpClient(): Instrumentation {
       client = {
         tracer,
         duration: durations(meter, 'client', 'server.address', 'server.port'),
+        looks: looksAtAttributes(config.traces),
         isSecret: secretTest(config.privacy.redactKeys),
         requestHeaders: headerCapture(config.http.headers.clientRequest, 'request'),
         responseHeaders: headerCapture(config.http.headers.clientResponse, 'response'),

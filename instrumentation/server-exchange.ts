@@ -1,7 +1,14 @@
 /** One request to a server, from its first byte to its end: its span, its context, its duration, its records. */
 import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Context, type Span, SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import {
+  type Attributes,
+  type Context,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
 import { type Activity, newActivity } from '../src/context/activity.ts';
 import { propagation } from '../src/context/propagation.ts';
 import { RequestContext, type RpcMetadata } from '../src/context/request-context.ts';
@@ -71,9 +78,11 @@ export class ServerExchange implements Exchange {
     const { requestId } = incoming;
     const { activity } = this;
     const unit = new RequestContext(incoming.context, { id, requestId, attributes: noAttributes, activity });
-    this.span = server.tracer.startSpan(spanNameOf(this.method), kindOnly, unit);
+    const isLookedAt = server.looks && trace.getSpanContext(unit) === undefined;
+    const beginning = isLookedAt ? { ...kindOnly, attributes: this.known() } : kindOnly;
+    this.span = server.tracer.startSpan(spanNameOf(this.method), beginning, unit);
     // Only what will be kept is worth describing.
-    if (this.span.isRecording()) {
+    if (!isLookedAt && this.span.isRecording()) {
       giveAttributes(this.span, describe(request, server.isSecret));
       const captured = server.requestHeaders?.(request.headers);
       if (captured !== undefined) this.span.setAttributes(captured);
@@ -82,6 +91,11 @@ export class ServerExchange implements Exchange {
     this.rpc = { type: 'http', span: this.span, route: undefined };
     unit.begin(this.rpc);
     this.context = unit;
+  }
+
+  private known(): Attributes {
+    const { request, server } = this;
+    return { ...describe(request, server.isSecret), ...server.requestHeaders?.(request.headers) };
   }
 
   checkHeaders(): void {

@@ -3,6 +3,7 @@ import type { Tracer } from '@opentelemetry/api';
 import type { Sensors } from '../src/instrumentation.ts';
 import { load } from '../src/load.ts';
 import { type IsSecret, secretTest } from '../src/processing/url.ts';
+import { looksAtAttributes } from '../src/traces/sampling-rule.ts';
 import { type ActiveRequests, activeRequests } from './active-requests.ts';
 import { headerCapture } from './header-capture.ts';
 import { type Durations, durations } from './http-attributes.ts';
@@ -14,6 +15,8 @@ type HeaderCapture = NonNullable<ReturnType<typeof headerCapture>>;
 export interface Server {
   readonly tracer: Tracer;
   readonly duration: Durations;
+  /** Whether a span is to begin with what is known of its request: the sampler looks at it. */
+  readonly looks: boolean;
   readonly isIgnored: (target: string) => boolean;
   readonly isSecret: IsSecret;
   readonly echoes: boolean;
@@ -32,6 +35,7 @@ export function observeServers({ config, tracer, meter }: Sensors): Server {
   return {
     tracer,
     duration: durations(meter, 'server', 'url.scheme', 'http.route'),
+    looks: looksAtAttributes(config.traces),
     isIgnored: ignored(config.http.ignorePaths),
     isSecret: secretTest(config.privacy.redactKeys),
     echoes: config.correlation.echo,

@@ -12,6 +12,7 @@ import type { EventProcessor } from '../logs/processors.ts';
 import type { LogRecord } from '../logs/record.ts';
 import type { Mask } from '../processing/masks.ts';
 import type { PersonalKind } from '../processing/secret-values.ts';
+import type { SamplingRule } from '../traces/sampling-rule.ts';
 import type { SentryWords } from './sentry-words.ts';
 
 /** How one OTLP signal is sent. Every value is final: nothing below reads the environment again. */
@@ -182,8 +183,16 @@ export interface Config {
   readonly traces: {
     readonly exporters: readonly string[];
     readonly sampler: SamplerName;
-    /** Ratio for `traceidratio`, 0 to 1. */
+    /** Ratio for `traceidratio`, 0 to 1; with `sonde_rules` for what no rule is about. */
     readonly samplerArg: number;
+    /** For the sampler `sonde_rules`, in their order: the first that is about a trace holds (`SONDE_SAMPLING_RULES`). */
+    readonly rules: readonly SamplingRule[];
+    /**
+     * At most so many of the traces that begin in this process are kept a second, whichever of Sonde's samplers would
+     * keep them, and at once no more than one second's worth (`SONDE_TRACES_PER_SECOND`). What somebody else began is
+     * not counted. No limit by default. With one, no threshold (`th`) goes out: what share is kept is not known.
+     */
+    readonly tracesPerSecond: number;
     readonly limits: SpanLimits;
     readonly batch: BatchConfig;
     /** Tells as a finding what still runs when the work that started it has ended. */
@@ -483,6 +492,8 @@ export const defaults: Config = {
     exporters: ['otlp'],
     sampler: 'parentbased_always_on',
     samplerArg: 1,
+    rules: [],
+    tracesPerSecond: Number.POSITIVE_INFINITY,
     limits: {
       attributeValueLengthLimit: Number.POSITIVE_INFINITY,
       attributeCountLimit: 128,

@@ -20,6 +20,8 @@ export interface Kind<T> {
   readonly secret?: 'whole' | 'url';
   /** Several sources add to it name by name instead of replacing it. */
   readonly isMap?: true;
+  /** The value for people, where it is no text by itself. */
+  texts?(value: T): readonly string[];
   /** The value to keep (a copy, if it is a list or an object), or undefined if `given` is wrong. */
   read(given: unknown): T | undefined;
   /** The same for the text of an environment variable, already trimmed and not empty. */

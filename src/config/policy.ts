@@ -18,7 +18,7 @@ export interface Stratum {
 /** More keys and patterns hide more: a service adds to them. */
 const additive: readonly string[] = ['privacy.redactKeys', 'privacy.patterns', 'privacy.personal'];
 /** The locked value is the most. */
-const ceilings: readonly string[] = ['traces.samplerArg'];
+const ceilings: readonly string[] = ['traces.samplerArg', 'traces.tracesPerSecond'];
 /** What is allowed here is not hidden: not what the policy hides. */
 const exceptions = { of: 'privacy.redactKeys', by: 'privacy.allowKeys' };
 

@@ -37,12 +37,12 @@ import {
   port,
   positive,
   rates,
-  ratio,
   text,
   toggle,
   userRule,
 } from './kinds.ts';
 import { functions, items, levelName, parts } from './model-kinds.ts';
+import { perSecond, sampler, samplerArg, samplingRules } from './sampling-kinds.ts';
 
 type SettableTarget = Omit<OtlpTarget, 'named'>;
 
@@ -155,20 +155,10 @@ const tree: SchemaOf<Settings> = {
   },
   traces: {
     exporters,
-    sampler: oneOf(
-      [
-        'always_on',
-        'always_off',
-        'traceidratio',
-        'parentbased_always_on',
-        'parentbased_always_off',
-        'parentbased_traceidratio',
-        'sonde_rules',
-        'sonde_tail',
-      ],
-      { later: ['jaeger_remote', 'parentbased_jaeger_remote', 'xray'] },
-    ),
-    samplerArg: ratio,
+    sampler,
+    samplerArg,
+    rules: samplingRules,
+    tracesPerSecond: perSecond,
     limits: {
       attributeValueLengthLimit: limit,
       attributeCountLimit: limit,

@@ -13,8 +13,9 @@ interface SettingShown {
 
 /** By path: `logs.level`. What nobody set and has no default is left out. */
 export function settingsOf(config: Config): Readonly<Record<string, SettingShown>> {
-  const shown = [...kindOf].flatMap(([path, { secret }]) => {
-    const value = path.split('.').reduce<any>((node, name) => node?.[name], config);
+  const shown = [...kindOf].flatMap(([path, { secret, texts }]) => {
+    const held = path.split('.').reduce<any>((node, name) => node?.[name], config);
+    const value = held === undefined ? held : (texts?.(held) ?? held);
     const source = sourceOf(config, path);
     return value === undefined
       ? []

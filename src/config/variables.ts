@@ -32,6 +32,8 @@ const sonde: readonly Variable[] = [
   row('SONDE_CORRELATION_ECHO', 'correlation.echo'),
   row('SONDE_PROPAGATE_TO', 'correlation.propagateTo'),
   row('SONDE_IGNORE_PATHS', 'http.ignorePaths'),
+  row('SONDE_SAMPLING_RULES', 'traces.rules'),
+  row('SONDE_TRACES_PER_SECOND', 'traces.tracesPerSecond'),
   row('SONDE_SLOW_QUERY_MS', 'db.slowQueryMillis'),
   row('SONDE_POOL_WAIT_MS', 'db.poolWaitMillis'),
   row('SONDE_ADMIN_PORT', 'admin.port'),

@@ -9,7 +9,8 @@ function shownSettings(config: Resolution['config']): string[] {
   return [...kindOf].flatMap(([path, kind]) => {
     const source = sourceOf(config, path);
     if (source === undefined || source.startsWith('default')) return [];
-    const value = path.split('.').reduce<any>((node, name) => node?.[name], config);
+    const held = path.split('.').reduce<any>((node, name) => node?.[name], config);
+    const value = held === undefined ? held : (kind.texts?.(held) ?? held);
     return [`${path} = ${kind.secret === 'whole' ? '[redacted]' : inUse(value, kind.secret)} (${source})`];
   });
 }

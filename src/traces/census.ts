@@ -2,7 +2,8 @@
 import { type Meter, type SpanContext, trace } from '@opentelemetry/api';
 import type { Sampler } from '@opentelemetry/sdk-trace';
 import { shared } from '../slot.ts';
-import type { Decide, OwnSampler } from './sampler.ts';
+import type { Decide } from './decide.ts';
+import type { OwnSampler } from './sampler.ts';
 
 const results = ['DROP', 'RECORD_ONLY', 'RECORD_AND_SAMPLE'] as const;
 const origins = ['none', 'local', 'remote'] as const;
@@ -35,7 +36,7 @@ export function counted(sampler: OwnSampler | Sampler): OwnSampler | Sampler {
     count(parent, answer.decision);
     return answer;
   };
-  return { ...asked, decide, looks: sampler.looks };
+  return { ...asked, decide };
 }
 
 function count(parent: SpanContext | undefined, decision: number): void {

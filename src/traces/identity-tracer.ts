@@ -17,7 +17,8 @@ import {
 } from '@opentelemetry/api';
 import type { IdGenerator, Sampler } from '@opentelemetry/sdk-trace';
 import { isSuppressed } from '../context/suppression.ts';
-import { decisions, type OwnSampler, parentIn } from './sampler.ts';
+import { decisions } from './decide.ts';
+import { type OwnSampler, parentIn } from './sampler.ts';
 
 interface Parts {
   readonly sampler: OwnSampler | Sampler;

@@ -24,8 +24,8 @@ export function readOt(state: TraceState | undefined): OtState {
 }
 
 /**
- * The state with `threshold` in it, or with none; what was wrong in it is left out. The same object where nothing
- * changes. Without any member left it is empty, not `undefined`: that would stand for the parent's.
+ * The state with `threshold` in it, where there is room for it, or with none; what was wrong in it is left out. The same
+ * object where nothing changes. Without any member left it is empty, not `undefined`: that would stand for the parent's.
  */
 export function withThreshold(
   state: TraceState | undefined,
@@ -35,10 +35,10 @@ export function withThreshold(
   if (member === undefined && threshold === undefined) return state;
   const kept = (member ?? '').split(';').filter((field) => isKept(field));
   const fields = threshold === undefined ? kept : [`th:${shortThreshold(threshold)}`, ...kept];
-  const written = fields.join(';');
+  const whole = fields.join(';');
+  const written = whole.length > maxLength ? kept.join(';') : whole;
   if (written === member) return state;
   if (written === '') return state?.unset(key);
-  if (written.length > maxLength) return state;
   return state === undefined ? parseTracestate(`${key}=${written}`) : state.set(key, written);
 }
 

@@ -1,129 +1,39 @@
 /** The samplers that the configuration can name. */
-import {
-  type Attributes,
-  type Context,
-  isSpanContextValid,
-  type SpanContext,
-  type SpanOptions,
-  TraceFlags,
-  type TraceState,
-  trace,
-} from '@opentelemetry/api';
+import { type Context, isSpanContextValid, type SpanContext, trace } from '@opentelemetry/api';
 import type { Sampler } from '@opentelemetry/sdk-trace';
 import type { Config, SamplerName } from '../config/config.ts';
-import { readOt, withThreshold } from './ot-state.ts';
-import { randomnessOf, thresholdOf } from './threshold.ts';
+import { always, byParent, byProbability, byWords, type Decide, limited, never } from './decide.ts';
+import { byRules } from './sampling-rules.ts';
 
-/** OpenTelemetry's `SamplingDecision`. */
-export const decisions = { drop: 0, record: 1, sample: 2 } as const;
-
-/** What a sampler says of a span. */
-export interface Answer {
-  readonly decision: (typeof decisions)[keyof typeof decisions];
-  /** In place of the parent's, which otherwise stays as it is. */
-  readonly traceState?: TraceState | undefined;
-  /** What the span has besides its own. */
-  readonly attributes?: Attributes | undefined;
-}
-
-/** A sampler that is asked without a word of what the span will be made of, as long as that is nothing to it. */
+/** A sampler that is asked before anything is made of what the app says of the span. */
 export interface OwnSampler extends Sampler {
-  /** Whether it looks at attributes: then a span should begin with all that is known of it. */
-  readonly looks: boolean;
   /** Where there is no more to say than yes or no, the answers are `keep` and `drop`, the same objects each time. */
   decide: Decide;
 }
 
-/** @param parent a proper one, or none */
-export type Decide = (
-  parent: SpanContext | undefined,
-  traceId: string,
-  name: string,
-  options: SpanOptions,
-) => Answer;
-
-const keep: Answer = Object.freeze({ decision: decisions.sample });
-const drop: Answer = Object.freeze({ decision: decisions.drop });
-
-/** A share of 1 of all traces is no threshold that anybody has set: one that a parent had does not hold any more. */
-const always: Decide = (parent) => without(keep, parent);
-const never: Decide = (parent) => without(drop, parent);
-
-/** `answer`, with no threshold in the trace state. */
-function without(answer: Answer, parent: SpanContext | undefined): Answer {
-  const state = parent?.traceState;
-  if (state === undefined) return answer;
-  const traceState = withThreshold(state, undefined);
-  return traceState === state ? answer : { ...answer, traceState };
-}
-
-/**
- * `traceidratio` as OpenTelemetry's SDK for JavaScript has it, by the four words of the trace id: services that name
- * it with the same ratio keep the same traces, whichever of the two they use. Other languages' SDKs have rules of their
- * own for it, so across languages it is fit for roots alone. Says no threshold, since it is no consistent probability
- * sampling in the sense of the specification (which leaves this rule as it is).
- */
-function byWords(given: number): Decide {
-  const ratio = Number.isNaN(given) ? 0 : Math.min(Math.max(given, 0), 1);
-  const bound = ratio === 1 ? 2 ** 32 : Math.floor(ratio * 0xffff_ffff);
-  return (parent, traceId) => {
-    let words = 0;
-    for (let i = 0; i < 32; i += 8) words ^= Number.parseInt(traceId.slice(i, i + 8), 16);
-    return words >>> 0 < bound ? always(parent, traceId, '', {}) : never(parent, traceId, '', {});
-  };
-}
-
-/**
- * Consistent probability sampling of a root: by 56 random bits of its id, with the threshold in its trace state (`th`),
- * from which a backend knows how many traces one stands for, and services after it that they need not decide anew.
- */
-function byProbability(ratio: number): Decide {
-  const threshold = thresholdOf(ratio);
-  if (threshold === undefined) return never;
-  const kept: Answer = Object.freeze({
-    decision: decisions.sample,
-    traceState: withThreshold(undefined, threshold),
-  });
-  return (_parent, traceId) => (randomnessOf(traceId) >= threshold ? kept : drop);
-}
-
-/** As the parent was decided; `root` decides where there is none. */
-function byParent(root: Decide): Decide {
-  return (parent, traceId, name, options) =>
-    parent === undefined ? root(parent, traceId, name, options) : followed(parent, traceId);
-}
-
-/** The threshold goes on only where it fits the decision. Within the process that has been seen to already. */
-function followed(parent: SpanContext, traceId: string): Answer {
-  const isKept = (parent.traceFlags & TraceFlags.SAMPLED) !== 0;
-  const answer = isKept ? keep : drop;
-  if (parent.traceState === undefined || parent.isRemote !== true) return answer;
-  if (!isKept) return without(answer, parent);
-  const { threshold, randomness } = readOt(parent.traceState);
-  const isTrue = threshold !== undefined && (randomness ?? randomnessOf(traceId)) >= threshold;
-  const traceState = withThreshold(parent.traceState, isTrue ? threshold : undefined);
-  return traceState === parent.traceState ? answer : { ...answer, traceState };
-}
-
 type Settings = Config['traces'];
 
-const samplers: Record<SamplerName, (settings: Settings) => Decide> = {
+/** Those that decide anew for every span, whatever its parent is. */
+const alone: readonly SamplerName[] = ['always_on', 'always_off', 'traceidratio'];
+
+const roots: Record<SamplerName, (settings: Settings, service: string) => Decide> = {
   always_on: () => always,
   always_off: () => never,
   traceidratio: ({ samplerArg }) => byWords(samplerArg),
-  parentbased_always_on: () => byParent(always),
-  parentbased_always_off: () => byParent(never),
-  parentbased_traceidratio: ({ samplerArg }) => byParent(byProbability(samplerArg)),
-  sonde_rules: () => byParent(always),
-  sonde_tail: () => byParent(always),
+  parentbased_always_on: () => always,
+  parentbased_always_off: () => never,
+  parentbased_traceidratio: ({ samplerArg }) => byProbability(samplerArg),
+  sonde_rules: ({ rules, samplerArg }, service) => byRules(rules, samplerArg, service),
+  sonde_tail: () => always,
 };
 
-export function samplerOf(settings: Settings): OwnSampler {
-  const { sampler, samplerArg } = settings;
-  const decide = samplers[sampler](settings);
+/** @param service whose rules hold: its `service.name` */
+export function samplerOf(settings: Settings, service = ''): OwnSampler {
+  const { sampler, samplerArg, tracesPerSecond } = settings;
+  const root = limited(roots[sampler](settings, service), tracesPerSecond);
+  const decide = alone.includes(sampler) ? root : byParent(root);
   return {
     decide,
-    looks: sampler === 'sonde_rules',
     shouldSample: (context, traceId, name, kind, attributes, links) =>
       decide(parentIn(context), traceId, name, { kind, attributes, links }),
     toString: () => (sampler.endsWith('ratio') ? `${sampler}{${samplerArg}}` : sampler),

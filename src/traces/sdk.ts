@@ -134,7 +134,7 @@ function processorsOf(
 }
 
 function chosenSampler({ config, official }: SdkParts): Sampler {
-  const own = samplerOf(config.traces);
+  const own = samplerOf(config.traces, config.service.name);
   if (official.sampler === undefined) return own;
   return guardedSampler(official.sampler, own as OfficialSampler) as Sampler;
 }

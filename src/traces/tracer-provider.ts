@@ -19,8 +19,9 @@ import type { SpanLimits } from '../config/config.ts';
 import { isSuppressed } from '../context/suppression.ts';
 import { nameText } from '../processing/name-text.ts';
 import { keptValue } from './attribute-values.ts';
+import { decisions } from './decide.ts';
 import { keptAttributes } from './kept-attributes.ts';
-import { decisions, type OwnSampler, parentIn } from './sampler.ts';
+import { type OwnSampler, parentIn } from './sampler.ts';
 import { keptLinks, RecordedSpan, type SpanHome, type SpanStart } from './span.ts';
 import { SpanProcessors } from './span-processors.ts';
 

@@ -109,6 +109,20 @@ const rows: Record<string, Row> = {
     bad: ',',
     absent: [],
   },
+  SONDE_SAMPLING_RULES: {
+    path: 'traces.rules',
+    good: [
+      'route=/checkout/* keep; http.request.method=OPTIONS drop; kind=consumer 0.1 5/s',
+      [
+        { route: '/checkout/*', sample: 'keep' },
+        { attributes: { 'http.request.method': 'OPTIONS' }, sample: 'drop' },
+        { kind: 'consumer', sample: 0.1, perSecond: 5 },
+      ],
+    ],
+    bad: 'route=/checkout',
+    absent: [],
+  },
+  SONDE_TRACES_PER_SECOND: { path: 'traces.tracesPerSecond', good: ['0.5', 0.5], bad: '0', absent: noLimit },
   SONDE_SLOW_QUERY_MS: { path: 'db.slowQueryMillis', good: ['250', 250], bad: 'soon', absent: 500 },
   SONDE_POOL_WAIT_MS: { path: 'db.poolWaitMillis', good: ['250', 250], bad: 'soon', absent: 500 },
   SONDE_QUEUE_DEPTH: { path: 'messaging.depth', good: ['on', true], bad: 'often', absent: false },
