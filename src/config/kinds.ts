@@ -103,8 +103,6 @@ export const ratio: Kind<number> = scalar(
 interface Spellings<T> {
   /** Other words for a value. */
   readonly aliases?: Readonly<Record<string, T>>;
-  /** Known to the specification, not to Sonde yet. */
-  readonly later?: readonly string[];
 }
 
 /** One word of a list, in any case. */
@@ -113,11 +111,7 @@ export function oneOf<T extends string>(values: readonly T[], spellings: Spellin
   for (const value of values) words.set(value, value);
   const read = (given: unknown): T | undefined =>
     typeof given === 'string' ? words.get(given.trim().toLowerCase()) : undefined;
-  const parse = (given: string): Parsed<T> => {
-    const later = spellings.later?.includes(given.toLowerCase());
-    return later ? { note: 'which comes later' } : { value: read(given) };
-  };
-  return { takes: `one of ${values.join(', ')}`, read, parse };
+  return { takes: `one of ${values.join(', ')}`, read, parse: (given) => ({ value: read(given) }) };
 }
 
 /** `info,shop.orders=debug`, as the tree of loggers reads it. A variable's wrong parts are left out. */

@@ -4,7 +4,7 @@
  */
 import { type Complaint, type Layer, reachedPaths, type Setting } from './layer.ts';
 import { advice } from './nearest.ts';
-import { kindOf } from './schema.ts';
+import { kindOf, readable } from './schema.ts';
 import { inUse, shown } from './shown.ts';
 
 /** What one file says. */
@@ -99,7 +99,7 @@ function complain(
   { file, complaints }: Locking,
 ): void {
   const secret = kindOf.get(key)?.secret;
-  const message = `${wanted.name} is ${shown(wanted.value, secret)}, but ${file} locks ${key}`;
-  const using = held === undefined ? 'it is left out' : `using ${inUse(held.value, secret)}`;
+  const message = `${wanted.name} is ${shown(readable(key, wanted.value), secret)}, but ${file} locks ${key}`;
+  const using = held === undefined ? 'it is left out' : `using ${inUse(readable(key, held.value), secret)}`;
   complaints.push({ level: 'warn', code: 'SONDE_ERR_LOCKED', message: `${message}; ${using}.` });
 }

@@ -12,7 +12,7 @@ import { answeredLogs } from './logs-model.ts';
 import { appPackage, mainScript } from './main-script.ts';
 import { defaultBase, endpointOf, endpointTakes } from './otlp-target.ts';
 import { keepLocked } from './policy.ts';
-import { isKind, kindOf, type SchemaNode, schema, signals } from './schema.ts';
+import { isKind, kindOf, readable, type SchemaNode, schema, signals } from './schema.ts';
 import { inUse, shown } from './shown.ts';
 import { readTree } from './tree-layer.ts';
 
@@ -252,7 +252,7 @@ function freeze<T>(value: T): T {
 function sayWhatHolds({ level, code, message, path }: Complaint, merged: Layer): Problem {
   if (path === undefined) return { level, code, message };
   const reached = reachedPaths(path)[0]!;
-  const using = inUse(valueAt(merged, reached), kindOf.get(reached)?.secret);
+  const using = inUse(readable(reached, valueAt(merged, reached)), kindOf.get(reached)?.secret);
   return { level, code, message: `${message}; using ${using}.` };
 }
 

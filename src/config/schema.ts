@@ -258,3 +258,9 @@ function flatten(node: SchemaNode, prefix: string): [path: string, kind: Kind<un
 
 /** Every path and its kind: `logs.batch.maxQueueSize`. */
 export const kindOf: ReadonlyMap<string, Kind<unknown>> = new Map(flatten(schema, ''));
+
+/** What people are shown of a value: rules and the like as somebody would write them. */
+export function readable(path: string, value: unknown): unknown {
+  const kind = kindOf.get(path);
+  return value === undefined || kind?.texts === undefined ? value : kind.texts(value);
+}

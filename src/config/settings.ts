@@ -2,7 +2,7 @@
 import { redactKey, redactText } from '../processing/redact.ts';
 import type { Config } from './config.ts';
 import { sourceOf } from './resolve.ts';
-import { kindOf } from './schema.ts';
+import { kindOf, readable } from './schema.ts';
 import { inUse } from './shown.ts';
 
 interface SettingShown {
@@ -13,9 +13,9 @@ interface SettingShown {
 
 /** By path: `logs.level`. What nobody set and has no default is left out. */
 export function settingsOf(config: Config): Readonly<Record<string, SettingShown>> {
-  const shown = [...kindOf].flatMap(([path, { secret, texts }]) => {
+  const shown = [...kindOf].flatMap(([path, { secret }]) => {
     const held = path.split('.').reduce<any>((node, name) => node?.[name], config);
-    const value = held === undefined ? held : (texts?.(held) ?? held);
+    const value = readable(path, held);
     const source = sourceOf(config, path);
     return value === undefined
       ? []

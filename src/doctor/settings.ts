@@ -1,6 +1,6 @@
 /** Each setting that is not the default, with its source, and what was wrong with the others. */
 import { type Resolution, sourceOf } from '../config/resolve.ts';
-import { kindOf } from '../config/schema.ts';
+import { kindOf, readable } from '../config/schema.ts';
 import { inUse } from '../config/shown.ts';
 import { errorTable } from '../errors.ts';
 import type { Examination, Finding } from './finding.ts';
@@ -10,7 +10,7 @@ function shownSettings(config: Resolution['config']): string[] {
     const source = sourceOf(config, path);
     if (source === undefined || source.startsWith('default')) return [];
     const held = path.split('.').reduce<any>((node, name) => node?.[name], config);
-    const value = held === undefined ? held : (kind.texts?.(held) ?? held);
+    const value = readable(path, held);
     return [`${path} = ${kind.secret === 'whole' ? '[redacted]' : inUse(value, kind.secret)} (${source})`];
   });
 }

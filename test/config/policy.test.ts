@@ -99,6 +99,23 @@ describe('one policy under many services (A74)', () => {
     ]);
   });
 
+  it('sets a ceiling for the traces a second, and holds the rules of sampling as they are', () => {
+    const rules = [{ route: '/checkout/*', sample: 'keep' }, { sample: 0.1 }];
+    write('policy.json', { traces: { tracesPerSecond: 50, rules }, locked: ['traces'] });
+    const own = write('own.json', { extends: './policy.json' });
+    const less = resolveConfig({ traces: { tracesPerSecond: 5 } }, { SONDE_CONFIG: own });
+    expect([less.config.traces.tracesPerSecond, messages(less)]).to.deep.equal([5, []]);
+    const more = resolveConfig(
+      { traces: { rules: [{ sample: 'keep' }] } },
+      { SONDE_CONFIG: own, SONDE_TRACES_PER_SECOND: '500' },
+    );
+    expect([more.config.traces.tracesPerSecond, more.config.traces.rules]).to.deep.equal([50, rules]);
+    expect(messages(more)).to.have.members([
+      'SONDE_ERR_LOCKED SONDE_TRACES_PER_SECOND is 500, but policy.json locks traces.tracesPerSecond; using 50.',
+      'SONDE_ERR_LOCKED traces.rules is ["keep"], but policy.json locks traces.rules; using route=/checkout/* keep, 0.1.',
+    ]);
+  });
+
   it('locks a setting for each signal, a map name by name, and what has no value at all', () => {
     write('policy.json', {
       otlp: { protocol: 'grpc' },

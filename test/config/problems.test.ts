@@ -80,11 +80,60 @@ describe('problems of the environment', () => {
 
   it('tell what comes later from what is wrong', () => {
     expect(messages({ OTEL_METRICS_EXPORTER: 'zipkin' })).to.match(/names "zipkin", which comes later/);
-    expect(messages({ OTEL_TRACES_SAMPLER: 'jaeger_remote' })).to.match(
-      /which comes later; using parentbased/,
-    );
     const { metrics } = resolveConfig({}, { OTEL_METRICS_EXPORTER: 'zipkin' }).config;
     expect(metrics.exporters).to.deep.equal([]);
+  });
+
+  const remote: [name: string, arg: string | undefined, sampler: string, ratio: number][] = [
+    ['jaeger_remote', 'endpoint=http://jaeger:14250,initialSamplingRate=0.25', 'traceidratio', 0.25],
+    ['parentbased_jaeger_remote', undefined, 'parentbased_traceidratio', 1],
+    ['xray', undefined, 'parentbased_always_on', 1],
+  ];
+  for (const [name, arg, sampler, ratio] of remote) {
+    it(`say in one line that nobody is asked for the sampler ${name}, what holds, and what to do`, () => {
+      const env = { OTEL_TRACES_SAMPLER: name, ...(arg && { OTEL_TRACES_SAMPLER_ARG: arg }) };
+      const { config, problems: found } = resolveConfig({}, env);
+      expect([config.traces.sampler, config.traces.samplerArg]).to.deep.equal([sampler, ratio]);
+      expect(found.map(({ code }) => code)).to.deep.equal(['SONDE_ERR_ENV']);
+      expect(found[0]!.message)
+        .to.include(`OTEL_TRACES_SAMPLER is "${name}", whose server Sonde does not ask; using ${sampler}`)
+        .and.include('Set it to sonde_rules and its rules in SONDE_SAMPLING_RULES.');
+    });
+  }
+
+  it('say which argument of a sampler is wrong, and what holds', () => {
+    expect(messages({ OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: 'half' })).to.equal(
+      'OTEL_TRACES_SAMPLER_ARG is "half", which is not a number from 0 to 1; using 1.',
+    );
+    expect(messages({ OTEL_TRACES_SAMPLER: 'sonde_rules', OTEL_TRACES_SAMPLER_ARG: '-0.1' })).to.match(
+      /^OTEL_TRACES_SAMPLER_ARG is "-0.1", which is not a number from 0 to 1; using 1\.$/,
+    );
+  });
+
+  it('leave out the wrong rules of a sampler and keep the right ones', () => {
+    const { config, problems: found } = resolveConfig(
+      {},
+      { SONDE_SAMPLING_RULES: 'route=/a keep; route=/b 1.5; sometimes; name=a%20b drop' },
+    );
+    expect(config.traces.rules).to.deep.equal([
+      { route: '/a', sample: 'keep' },
+      { name: 'a b', sample: 'drop' },
+    ]);
+    expect(found.map(({ message }) => message)).to.deep.equal([
+      'SONDE_SAMPLING_RULES names "route=/b 1.5", "sometimes", which is no rule; it is left out.',
+    ]);
+    for (const text of [
+      'kind=sever drop',
+      'keep drop',
+      'route=/a route=/b keep',
+      'route= keep',
+      '0/s',
+      ';',
+    ]) {
+      expect(messages({ SONDE_SAMPLING_RULES: text }), text).to.match(
+        /^SONDE_SAMPLING_RULES is .*, which is not rules such as .*; using none\.$/,
+      );
+    }
   });
 
   it('let none win over the names beside it, with a warning', () => {
