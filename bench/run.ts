@@ -6,9 +6,11 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { Partner } from './child.ts';
 import { home } from './contenders.ts';
+import { ioredis, pg } from './databases.ts';
 import { deadEndpoint } from './dead-endpoint.ts';
-import { http } from './http.ts';
+import { fastify, http } from './http.ts';
 import { logging } from './logging.ts';
+import { memory } from './memory.ts';
 import { metrics } from './metrics.ts';
 import { modules } from './modules.ts';
 import { redaction } from './redaction.ts';
@@ -21,6 +23,10 @@ const parts: Record<string, () => Promise<string>> = {
   startup: () => startup(hello.port),
   logging: () => logging(sink, hello.port),
   http: () => http(sink, hello.port),
+  fastify: () => fastify(sink, hello.port),
+  pg: () => pg(sink, hello.port),
+  ioredis: () => ioredis(sink, hello.port),
+  memory: () => memory(hello.port),
   modules: () => modules(hello.port),
   metrics: () => metrics(hello.port),
   redaction: () => redaction(),
