@@ -14,7 +14,7 @@ import {
 import type { Config } from '../src/config/config.ts';
 import { tellFinding } from '../src/logs/finding.ts';
 import type { SqlStatement } from '../src/processing/sql.ts';
-import { type AskedAt, askedHere, placeOf } from './asked-at.ts';
+import { type AskedAt, askedDeeply, askedLately, placeOf } from './asked-at.ts';
 
 /** A statement on its way. */
 export interface Asked {
@@ -67,7 +67,8 @@ export function queryFindings({ db }: Pick<Config, 'db'>, meter: Meter): QueryFi
       message,
       fields: shown(statement),
       context,
-      site: () => placeOf(site),
+      // The asking call is still running.
+      site: () => placeOf({ stack: askedDeeply(context).stack, before: site }),
     });
   }
 
@@ -86,7 +87,13 @@ export function queryFindings({ db }: Pick<Config, 'db'>, meter: Meter): QueryFi
 
   return {
     asks(statement, context, point) {
-      const one = { statement, context, parent: trace.getSpan(context), site: askedHere(context), point };
+      const one = {
+        statement,
+        context,
+        parent: trace.getSpan(context),
+        site: askedLately(statement, context),
+        point,
+      };
       if (nPlusOne > 0 && countIn(one) === nPlusOne) tellRepeated(one);
       return one;
     },

@@ -146,6 +146,14 @@ describe('findings in statements', () => {
     expect(records.map(({ fields }) => fields?.['code.file.path'])).to.deep.equal([import.meta.filename]);
   });
 
+  it('name the line that asks it usually, where there is no time to look each time', async () => {
+    start({ slowQueryMillis: 150 });
+    const sleeps = (seconds: number) => client.query('SELECT pg_sleep($1) AS sometimes', [seconds]);
+    for (let n = 0; n < 2_000; n++) await sleeps(0);
+    await sleeps(0.2);
+    expect(records.map(({ fields }) => fields?.['code.file.path'])).to.deep.equal([import.meta.filename]);
+  });
+
   it('tell the same statement five times for one span, one after the other or in parallel', async () => {
     start({ nPlusOne: 5 });
     const load = (id: number) => client.query('SELECT * FROM sonde_parts WHERE id = $1', [id]);
