@@ -8,7 +8,7 @@ import type { Context } from '@opentelemetry/api';
 import type { Config } from '../src/config/config.ts';
 import { activityOf, newActivity } from '../src/context/activity.ts';
 import { activeContext } from '../src/context/context.ts';
-import { routeOf } from '../src/context/request-context.ts';
+import { requestOf } from '../src/context/request-context.ts';
 import type { Instrumentation } from '../src/instrumentation.ts';
 import { load } from '../src/load.ts';
 import { isOwnRequest } from '../src/own-servers.ts';
@@ -73,7 +73,7 @@ export function witnessRequests(config: Config): () => void {
       ...{ request, response, context, path, aborted },
       activity: activityOf(context) ?? newActivity(),
       method: request.method as string,
-      route: routeOf(context)?.route ?? requestView.routeOf(request),
+      route: requestOf(context)?.route ?? requestView.routeOf(request),
       status: aborted && !response.headersSent ? undefined : response.statusCode,
       millis: Math.round((performance.now() - startTime) * 100) / 100,
       userId: records.userIdOf(request, requestView),

@@ -25,6 +25,7 @@ import { log4js } from './log4js.ts';
 import { logtape } from './logtape.ts';
 import { installedTail, longTail } from './long-tail.ts';
 import { canHookLoads } from './namespaces.ts';
+import { nextSpans } from './next.ts';
 import { otelApi } from './otel-api.ts';
 import { pino } from './pino.ts';
 import { runtime } from './runtime.ts';
@@ -203,8 +204,8 @@ export function armAll(sensors: Sensors, given: readonly OfficialInstrumentation
     prefer === 'own' || canHookLoads()
       ? []
       : [watchTracers((name) => void meet({ instrumentationName: name }))];
-  const sentry = isChosen('http') ? [sentrySpans()] : [];
-  const all = [...always.map((make) => make()), witness, watchOfficial(meet), ...byName, ...sentry, tail];
+  const guests = isChosen('http') ? [sentrySpans(), nextSpans()] : [];
+  const all = [...always.map((make) => make()), witness, watchOfficial(meet), ...byName, ...guests, tail];
   const armed: Armed = arm([...all, ...own.filter(({ name }) => isChosen(name))], sensors);
   for (const official of given) if (!meet(official)) switchOff(official);
   tellBundled(own.flatMap(({ modules }) => modules));

@@ -15,8 +15,8 @@ export interface RpcMetadata {
 /** By the name that `@opentelemetry/core` gives it. */
 const rpcKey = createContextKey('OpenTelemetry SDK Context Key RPC_METADATA');
 
-/** Where a request's route is left, or has been; `undefined` outside any. */
-export function routeOf(context: Context): { readonly route?: string } | undefined {
+/** The request that `context` belongs to, where its route is left; `undefined` outside any. */
+export function requestOf(context: Context): { route?: string } | undefined {
   return context.getValue(rpcKey) as RpcMetadata | undefined;
 }
 

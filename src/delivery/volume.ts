@@ -3,7 +3,7 @@ import path from 'node:path';
 import { SpanKind } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import { activeContext, rootContext, runIn } from '../context/context.ts';
-import { routeOf } from '../context/request-context.ts';
+import { requestOf } from '../context/request-context.ts';
 import { callSite } from '../logs/call-site.ts';
 import type { LogRecord } from '../logs/record.ts';
 import type { Collection } from '../metrics/collected.ts';
@@ -93,7 +93,7 @@ class Scales {
 export const scales: Scales = shared('volume', () => new Scales());
 
 function routeIn(context: LogRecord['context']): string {
-  const request = routeOf(context);
+  const request = requestOf(context);
   return request === undefined ? nowhere : (request.route ?? noRoute);
 }
 

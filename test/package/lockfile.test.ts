@@ -18,7 +18,12 @@ function missing(lockfile: string): string[] {
 }
 
 describe('the lockfiles', () => {
-  for (const lockfile of ['package-lock.json', 'bench/package-lock.json', 'test/nodes/package-lock.json']) {
+  for (const lockfile of [
+    'package-lock.json',
+    'bench/package-lock.json',
+    'test/nodes/package-lock.json',
+    'test/next/package-lock.json',
+  ]) {
     it(`has every platform's part of every tool, or npm ci fails: ${lockfile}`, () => {
       expect(missing(lockfile)).to.deep.equal([]);
     });
