@@ -131,4 +131,14 @@ describe('a bundled app', function () {
       judge(ended, `tsx ${flag}`);
     });
   }
+
+  it('runs as TypeScript by ts-node', async () => {
+    const folder = appFolder({ express: 'express', 'ts-node': 'ts-node', typescript: 'typescript-5' });
+    const options = { module: 'commonjs', target: 'es2022', esModuleInterop: true, strict: false };
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: options }));
+    const typed = app.replace('server.address()', 'server.address() as any').replace('init();', '');
+    writeFileSync(join(folder, 'app.ts'), `// @ts-nocheck\nenum Kind { A }\n${typed}void Kind.A;\n`);
+    const preloads = ['--require', 'sonde/register', '--require', 'ts-node/register'];
+    judge(await run([...preloads, 'app.ts'], folder, 'ts-node'), 'ts-node');
+  });
 });
