@@ -17,7 +17,28 @@ export function environment(): Env {
   const names = Reflect.ownKeys(process.env).filter((name) => typeof name === 'string' && ours.test(name));
   const isWindows = process.platform === 'win32';
   const named = (name: string) => (isWindows ? name.toUpperCase() : name);
-  return Object.fromEntries((names as string[]).map((name) => [named(name), process.env[name]]));
+  const own = (names as string[]).map((name) => [named(name), process.env[name]] as const);
+  return Object.fromEntries([...own, ...packedByPm2()]);
+}
+
+/**
+ * A preload in a worker of pm2's cluster mode comes before pm2's own script, which unpacks the app's environment from one
+ * variable and removes that.
+ */
+function packedByPm2(): [string, string][] {
+  try {
+    const packed: Record<string, unknown> = JSON.parse(process.env.pm2_env ?? '{}');
+    return Object.entries(packed).filter(
+      (row): row is [string, string] => ours.test(row[0]) && typeof row[1] === 'string',
+    );
+  } catch {
+    return [];
+  }
+}
+
+/** Whether a script of pm2's runs the app inside a worker of its daemon, and takes over the standard streams for that. */
+export function isPm2Worker(): boolean {
+  return /[\\/]ProcessContainer\.js$/.test(process.argv[1] ?? '') && process.connected === true;
 }
 
 /** The command line that the environment adds to Node's. */
@@ -85,6 +106,13 @@ export function lambdaVariables(): LambdaVariables | undefined {
     taskRoot: process.env.LAMBDA_TASK_ROOT,
     runtimeApi: process.env.AWS_LAMBDA_RUNTIME_API,
   };
+}
+
+/** The file that pm2 keeps for what the app writes to this stream; none where it is told to keep none. */
+export function pm2LogFile(name: 'stdout' | 'stderr'): string | undefined {
+  const { pm_out_log_path, pm_err_log_path } = process.env;
+  const path = name === 'stdout' ? pm_out_log_path : pm_err_log_path;
+  return path && !/^(?:NULL|\/dev\/null)$/.test(path) ? path : undefined;
 }
 
 /** The context that a parent process under Sonde hands its children; see `inherited.ts`. */

@@ -3,8 +3,10 @@
  * next statement loses nothing; a closed, full or stuck destination never hurts the app (A36).
  */
 import fs from 'node:fs';
+import { isPm2Worker } from '../config/env.ts';
 import { diagnostics } from '../diagnostics.ts';
 import { shared } from '../slot.ts';
+import { takenOverStream } from './taken-over-stream.ts';
 
 export type StreamName = 'stdout' | 'stderr';
 
@@ -26,7 +28,10 @@ const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
 /** The stream of this name; one per process. */
 export function lineStream(name: StreamName): LineStream {
-  return shared(`logs.stream.${name}`, () => openStream(name, name === 'stdout' ? 1 : 2));
+  return shared(`logs.stream.${name}`, () => {
+    const direct = openStream(name, name === 'stdout' ? 1 : 2);
+    return isPm2Worker() ? takenOverStream(name, direct) : direct;
+  });
 }
 
 function openStream(name: string, fd: number): LineStream {
