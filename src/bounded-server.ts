@@ -39,6 +39,9 @@ export interface ServerParts {
   readonly what: string;
   readonly path?: string;
   readonly handle: Handler;
+  readonly onListening?: () => void;
+  /** Asked where the port is taken: whether it is waited for, since who has it answers the same. */
+  readonly waits?: () => boolean;
 }
 
 /** Listens, or says in one line who holds the port; the app runs on either way. */
@@ -51,13 +54,14 @@ export function startServer(parts: ServerParts): BoundedServer {
     server.setTimeout(idleMillis, (socket) => socket.destroy());
     server.on('connection', (socket) => socket.unref());
     server.unref();
-    const ready = listening(server, parts);
+    const attempts = listening(server, parts);
     return {
       get port() {
         return (server.address() as AddressInfo | null)?.port ?? 0;
       },
-      ready,
+      ready: attempts.ready,
       close() {
+        attempts.end();
         server.close();
         server.closeAllConnections();
       },
@@ -73,19 +77,29 @@ function answer(handle: Handler, request: IncomingMessage, response: ServerRespo
   if (request.readableFlowing === null) request.resume();
 }
 
+/** After the first attempt: workers that start together do not know yet which of them was the first. */
+const waitMillis = 1_000;
+
 /** `exclusive`: a cluster's worker would else share the port with its siblings, and answer for itself alone. */
-function listening(server: Server, parts: ServerParts): Promise<void> {
-  const { host, port } = parts;
-  return new Promise((resolve) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      resolve();
-      tellOf(error, parts);
-    });
-    server.listen({ host, port, exclusive: true }, () => {
-      server.on('error', () => undefined);
-      resolve();
-    });
+function listening(server: Server, parts: ServerParts): { readonly ready: Promise<void>; end(): void } {
+  const { host, port, waits } = parts;
+  const { promise: ready, resolve } = Promise.withResolvers<void>();
+  let timer: NodeJS.Timeout | undefined;
+  const listen = () => server.listen({ host, port, exclusive: true });
+  const onError = (error: NodeJS.ErrnoException) => {
+    const isFirst = timer === undefined;
+    const isWaited = error.code === 'EADDRINUSE' && waits !== undefined && (isFirst || waits());
+    resolve();
+    if (!isWaited) return tellOf(error, parts);
+    timer = setTimeout(listen, waitMillis).unref();
+  };
+  server.on('error', onError).once('listening', () => {
+    server.off('error', onError).on('error', () => undefined);
+    parts.onListening?.();
+    resolve();
   });
+  listen();
+  return { ready, end: () => clearTimeout(timer) };
 }
 
 function tellOf(

@@ -357,6 +357,8 @@ function run({ config, sdk, delivery, lines, armed, official }: Layers): Sonde {
     const half = (timeoutMillis * 0.9) / 2;
     await within(half, flush());
     await delivery.shutdown(half);
+    // A worker tells its siblings what it has counted; after a signal there is no `exit` to do it at.
+    withdrawPage();
   };
   // Before the ends of the process: what is told here is queued when those look.
   const unwatchUncaught = watchUncaught();

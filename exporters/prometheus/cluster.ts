@@ -3,14 +3,20 @@
  * What a worker has counted stays when it dies; its states (gauges, requests under way) end with it.
  */
 import type { Cluster, Worker } from 'node:cluster';
+import { environment } from '../../src/config/env.ts';
+import { mainScript } from '../../src/config/main-script.ts';
 import { rootContext, runIn } from '../../src/context/context.ts';
+import { diagnostics } from '../../src/diagnostics.ts';
 import type { CollectedScope, Collection } from '../../src/metrics/collected.ts';
 import { addUp, lasting } from './merge.ts';
 import type { Gather, Scrape } from './scrape.ts';
+import { joinSiblings, type Siblings } from './siblings.ts';
 
 export interface Membership {
   /** Whether a primary serves a worker's metrics with its own: answered within a second. */
   readonly isServedByPrimary: Promise<boolean> | false;
+  /** Those that add up among themselves, where the primary does not. */
+  readonly siblings: () => Siblings | undefined;
   readonly gather: Gather;
   leave(): void;
 }
@@ -28,7 +34,7 @@ const longestWaitMillis = 1_000;
 /** `scrape` is asked for later: it needs what is made here. */
 export function joinCluster(scrape: () => Scrape): Membership {
   const cluster = process.getBuiltinModule('node:cluster') as unknown as Cluster;
-  return cluster.isWorker ? workerOf(scrape) : primaryOf(cluster);
+  return cluster.worker === undefined ? primaryOf(cluster) : workerOf(scrape, cluster.worker);
 }
 
 function tell(message: Message): void {
@@ -39,9 +45,15 @@ function tell(message: Message): void {
   }
 }
 
-function workerOf(scrape: () => Scrape): Membership {
+function workerOf(scrape: () => Scrape, worker: Worker): Membership {
   const welcome = Promise.withResolvers<boolean>();
   setTimeout(() => welcome.resolve(false), longestWaitMillis).unref();
+  let siblings: Siblings | undefined;
+  let hasLeft = false;
+  const isServedByPrimary = welcome.promise.then((isServed) => {
+    if (!isServed && !hasLeft) siblings = siblingsOf(scrape, worker);
+    return isServed;
+  });
   const onMessage = async (message: unknown) => {
     const { sonde, id } = (message ?? {}) as Partial<Message>;
     if (sonde === 'metrics.welcome') welcome.resolve(true);
@@ -49,18 +61,39 @@ function workerOf(scrape: () => Scrape): Membership {
     const { scopeMetrics } = await scrape().collect();
     tell({ sonde: 'metrics.tell', id, scopes: scopeMetrics });
   };
-  const onExit = () => tell({ sonde: 'metrics.tell', scopes: scrape().collectNow() });
+  const leave = () => {
+    if (hasLeft) return;
+    hasLeft = true;
+    process.off('message', onMessage);
+    process.off('exit', leave);
+    const last = scrape().collectNow();
+    tell({ sonde: 'metrics.tell', scopes: last });
+    siblings?.leave(last);
+  };
   process.on('message', onMessage);
-  process.on('exit', onExit);
+  process.on('exit', leave);
   tell({ sonde: 'metrics.hello' });
   return {
-    isServedByPrimary: welcome.promise,
-    gather: async (own) => own,
-    leave() {
-      process.off('message', onMessage);
-      process.off('exit', onExit);
+    isServedByPrimary,
+    siblings: () => siblings,
+    gather: async (own) => {
+      await isServedByPrimary;
+      return siblings?.gather(own) ?? own;
     },
+    leave,
   };
+}
+
+function siblingsOf(scrape: () => Scrape, worker: Worker): Siblings | undefined {
+  try {
+    const script = mainScript(environment()) ?? '';
+    const collect = () => scrape().collect();
+    return joinSiblings({ primary: process.ppid, script, worker: worker.id, collect });
+  } catch (error) {
+    const message = `Metrics of this worker are not added to those of others: ${String(error)}.`;
+    diagnostics.warnOnce('siblings', 'SONDE_ERR_INTERNAL', message);
+    return undefined;
+  }
 }
 
 /** What is known of the workers, the living and the dead. */
@@ -119,6 +152,7 @@ function primaryOf(cluster: Cluster): Membership {
   cluster.on('exit', onExit);
   return {
     isServedByPrimary: false,
+    siblings: () => undefined,
     gather: (own) => runIn(rootContext, () => gather(cluster, workers, own)),
     leave() {
       cluster.off('message', onMessage);

@@ -25,7 +25,7 @@ export function openPage({ config, addReader }: PrometheusParts): PrometheusPage
   const scrape: Scrape = new Scrape(cluster.gather);
   addReader(scrape);
   let isClosed = false;
-  const server = serverOf(config, scrape, cluster.isServedByPrimary, () => isClosed);
+  const server = serverOf(config, scrape, cluster, () => isClosed);
   return {
     server,
     serve: (request, response) => scrape.serve(request, response),
@@ -37,21 +37,23 @@ export function openPage({ config, addReader }: PrometheusParts): PrometheusPage
   };
 }
 
-/** A worker whose primary does not run Sonde (pm2's is a daemon of its own) has a port of its own, as it is said. */
+/** Of workers whose primary does not run Sonde (pm2's is a daemon of its own) one has the port, and the next when it is gone. */
 async function serverOf(
   { exporters, prometheus }: Config['metrics'],
   scrape: Scrape,
-  isServed: Membership['isServedByPrimary'],
+  { isServedByPrimary, siblings }: Membership,
   isClosed: () => boolean,
 ): Promise<BoundedServer | undefined> {
   if (!exporters.includes('prometheus')) return undefined;
   // A process that is no worker listens at once.
-  if (isServed !== false && ((await isServed) || isClosed())) return undefined;
+  if (isServedByPrimary !== false && ((await isServedByPrimary) || isClosed())) return undefined;
   const { host, port } = prometheus;
   if (!isLoopback(host)) tellOfExposure(host, port);
   const server = startServer({
     ...{ host, port, what: 'Metrics are', path: '/metrics' },
     handle: (request, response) => route(scrape, request, response),
+    onListening: () => siblings()?.serve(),
+    waits: siblings() && (() => siblings()?.isServed() === true),
   });
   await server.ready;
   return server;

@@ -1,22 +1,27 @@
 /** Series without secrets in their attributes (A62). */
 import { redactAttributes, redaction } from '../processing/redact.ts';
-import type { Collection, DataPoint, Exemplar } from './collected.ts';
+import type { CollectedScope, Collection, DataPoint, Exemplar } from './collected.ts';
 import type { PushExporter } from './periodic-reader.ts';
 
 /** The same exporter; what it gets from now on has been cleaned. A reader of the user's own is not reached by this. */
 export function redacting(exporter: PushExporter): PushExporter {
   const send = exporter.export.bind(exporter);
-  exporter.export = (collection, done) => send(redaction().isOn ? cleaned(collection) : collection, done);
+  exporter.export = (collection, done) => send(cleaned(collection), done);
   return exporter;
 }
 
-/** A collection without secrets; what was clean before is the same object. */
 function cleaned(collection: Collection): Collection {
-  const scopeMetrics = collection.scopeMetrics.map((scope) => ({
+  const scopeMetrics = withoutSecrets(collection.scopeMetrics);
+  return scopeMetrics === collection.scopeMetrics ? collection : { ...collection, scopeMetrics };
+}
+
+/** The same metrics; a point that was clean before is the same object. */
+export function withoutSecrets(scopes: readonly CollectedScope[]): readonly CollectedScope[] {
+  if (!redaction().isOn) return scopes;
+  return scopes.map((scope) => ({
     ...scope,
     metrics: scope.metrics.map((metric) => ({ ...metric, dataPoints: metric.dataPoints.map(cleanPoint) })),
   }));
-  return { ...collection, scopeMetrics };
 }
 
 function cleanPoint(point: DataPoint): DataPoint {
