@@ -22,6 +22,7 @@ if (cluster.isWorker) {
   gauge('depth').record(cluster.worker.id);
   process.on('message', (message) => {
     if (message === 'die') { counter('jobs.done').add(1, { kind: 'last words' }); process.exit(); }
+    if (message === 'end') { counter('jobs.done').add(1, { kind: 'last words' }); process.kill(process.pid, 'SIGTERM'); }
   });
   process.send('ready');
 } else {
@@ -50,8 +51,10 @@ if (cluster.isWorker) {
     await gone;
     workers[1].process.kill('SIGKILL');
     await new Promise((resolve) => workers[1].on('exit', resolve));
+    workers[2].send('end');
+    await new Promise((resolve) => workers[2].on('exit', resolve));
     await new Promise((resolve) => setTimeout(resolve, 300));
-    await tell('two');
+    await tell('one');
     for (const worker of Object.values(cluster.workers)) worker.kill();
     server.close();
   });
@@ -72,7 +75,7 @@ describe('metrics of a cluster', function () {
     const told = ended.lines.filter((line) => line.when);
     expect(told).to.deep.equal([
       { when: 'four', jobs: 42, count: 4, total: 10, depths: 4, series: 1 },
-      { when: 'two', jobs: 43, count: 4, total: 10, depths: 2, series: 2 },
+      { when: 'one', jobs: 44, count: 4, total: 10, depths: 1, series: 2 },
     ]);
   });
 
