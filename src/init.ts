@@ -384,6 +384,7 @@ function run({ config, sdk, delivery, lines, armed, official }: Layers): Sonde {
   return handle({
     mode: () => mode,
     report: () => armed.report(),
+    sampler: sdk.sampler,
     delivery: () => delivery.state(),
     flush,
     async stop(timeoutMillis) {
@@ -409,6 +410,7 @@ function run({ config, sdk, delivery, lines, armed, official }: Layers): Sonde {
 interface Workings {
   mode(): Status['mode'];
   report(): ArmedReport;
+  readonly sampler?: string;
   delivery?(): DeliveryState;
   flush(): Promise<unknown>;
   stop(timeoutMillis: number): Promise<void>;
@@ -426,7 +428,7 @@ function millisOf(options: EndOptions | undefined): number {
 }
 
 /** What the app holds: nothing in it throws or rejects, and every wait has an end. */
-function handle({ mode, report, delivery, flush, stop }: Workings): Sonde {
+function handle({ mode, report, sampler, delivery, flush, stop }: Workings): Sonde {
   let stopping: Promise<void> | undefined;
   const sonde: Sonde = {
     forceFlush: (options) => within(millisOf(options), flush()),
@@ -446,6 +448,7 @@ function handle({ mode, report, delivery, flush, stop }: Workings): Sonde {
           patched: patched.map(({ specifier, version }) => `${specifier} ${version ?? ''}`.trim()),
           missed: missed.map(({ name, reason }) => `${name}: ${reason}`),
         },
+        sampler,
         delivery: delivery?.(),
         volume: scales.volume(),
         overhead: { cpu: overhead() },

@@ -41,6 +41,8 @@ export interface Status {
     /** Loaded before Sonde and out of reach. */
     readonly missed: readonly string[];
   };
+  /** Which traces are kept: `parentbased_traceidratio{0.1}`. Absent in the other modes than `running`. */
+  readonly sampler?: string | undefined;
   /** Absent where nothing is sent. */
   readonly delivery?: DeliveryState;
   /** Who causes what is sent by OTLP. */

@@ -19,10 +19,10 @@ export interface ConfigFile extends Options {
    */
   readonly extends?: string | readonly string[];
   /**
-   * Settings of this file that no file above it, no variable and no code may loosen: `['privacy', 'traces.samplerArg']`.
-   * To keys and patterns that are hidden a service may add; a sampling ratio it may lower. What it wanted otherwise is
-   * told with `SONDE_ERR_LOCKED`. A file that locks something and is named by `SONDE_CONFIG` lies under the service's own
-   * `sonde.config.*`, instead of replacing it.
+   * Settings of this file that no file above it, no variable and no code may loosen: `['privacy', 'traces']`. To keys and
+   * patterns that are hidden a service may add; a sampling ratio and the traces a second it may lower. What it wanted
+   * otherwise is told with `SONDE_ERR_LOCKED`. A file that locks something and is named by `SONDE_CONFIG` lies under the
+   * service's own `sonde.config.*`, instead of replacing it.
    */
   readonly locked?: readonly string[];
 }

@@ -29,15 +29,24 @@ const roots: Record<SamplerName, (settings: Settings, service: string) => Decide
 
 /** @param service whose rules hold: its `service.name` */
 export function samplerOf(settings: Settings, service = ''): OwnSampler {
-  const { sampler, samplerArg, tracesPerSecond } = settings;
+  const { sampler, tracesPerSecond } = settings;
   const root = limited(roots[sampler](settings, service), tracesPerSecond);
   const decide = alone.includes(sampler) ? root : byParent(root);
   return {
     decide,
     shouldSample: (context, traceId, name, kind, attributes, links) =>
       decide(parentIn(context), traceId, name, { kind, attributes, links }),
-    toString: () => (sampler.endsWith('ratio') ? `${sampler}{${samplerArg}}` : sampler),
+    toString: () => described(settings),
   };
+}
+
+/** `sonde_rules{2 rules, else 0.1}, at most 50 traces a second` */
+function described({ sampler, samplerArg, rules, tracesPerSecond }: Settings): string {
+  const counted = rules.length === 1 ? '1 rule' : `${rules.length} rules`;
+  const details = sampler === 'sonde_rules' ? `{${counted}, else ${samplerArg}}` : '';
+  const ratio = sampler.endsWith('ratio') ? `{${samplerArg}}` : '';
+  const limit = Number.isFinite(tracesPerSecond) ? `, at most ${tracesPerSecond} traces a second` : '';
+  return `${sampler}${details}${ratio}${limit}`;
 }
 
 /** The parent of a span that starts in `context`, if it has a proper one. */

@@ -48,6 +48,8 @@ export interface SdkParts {
 }
 
 export interface RunningSdk {
+  /** Which traces are kept, for people. */
+  readonly sampler: string;
   addReader(reader: Reader): void;
   shutdown(): Promise<void>;
   forceFlush(): Promise<void>;
@@ -164,6 +166,7 @@ export function startSdk(parts: SdkParts): RunningSdk {
     metrics.setGlobalMeterProvider(meters);
   });
   return {
+    sampler: sampler.toString(),
     addReader: (reader) => meters.addReader(reader),
     async shutdown() {
       await Promise.all([tracers.shutdown(), meters.shutdown()]);

@@ -19,6 +19,7 @@ const samplers: readonly Record<string, string>[] = [
   { OTEL_TRACES_SAMPLER: 'always_off' },
   { OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: '0' },
   { OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: '0' },
+  { OTEL_TRACES_SAMPLER: 'sonde_rules', SONDE_SAMPLING_RULES: 'drop' },
 ];
 
 describe('security() and audit()', function () {
