@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Instrumentation, Sensors } from '../src/instrumentation.ts';
 import { correlationIdOf, lend, requestLogger, setError, setRoute } from './framework.ts';
 import { aroundNext, middlewareSpans } from './middleware-spans.ts';
-import { override } from './override.ts';
+import { override, ownerOf } from './override.ts';
 import { patches } from './patches.ts';
 
 /** Where the routers are mounted that a request has entered and not left. */
@@ -60,12 +60,6 @@ export function express(): Instrumentation {
     },
     disable: done.undo,
   };
-}
-
-function ownerOf(target: object, method: string): object | undefined {
-  let owner: object | null = target;
-  while (owner !== null && !Object.hasOwn(owner, method)) owner = Object.getPrototypeOf(owner);
-  return owner ?? undefined;
 }
 
 function patchRouter(prototype: object): readonly (() => void)[] {
