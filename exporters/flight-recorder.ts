@@ -9,8 +9,8 @@ import type { Destination } from '../src/logs/handler.ts';
 import { type Level, OFF, parseLevel, severity } from '../src/logs/levels.ts';
 import { lastResort } from '../src/logs/pipeline.ts';
 import type { LogRecord } from '../src/logs/record.ts';
+import { weightOf } from '../src/logs/record-weight.ts';
 import { nodeOf, passes } from '../src/logs/tree.ts';
-import { weightOf } from './record-weight.ts';
 
 export interface FlightRecorderOptions {
   /** The lowest level that is held; `debug` by default. */

@@ -103,8 +103,8 @@ export function databaseSensor(sensors: Sensors): Database {
     start(target, sql, context = activeContext(), batchSize = 1) {
       if (isSuppressed(context)) return undefined;
       const call = prepare(target, sql);
-      // An unsampled parent decides for its children: then the attributes would be work for nobody.
-      const attributes = isUnsampled(context) ? undefined : call.span;
+      // A parent that is not recorded decides for its children: then the attributes would be work for nobody.
+      const attributes = isLeftOut(context) ? undefined : call.span;
       const span = tracer.startSpan(call.name, { kind: SpanKind.CLIENT, attributes }, context);
       if (attributes === undefined && span.isRecording()) span.setAttributes(call.span);
       if (batchSize > 1 && span.isRecording()) span.setAttribute('db.operation.batch.size', batchSize);
@@ -131,9 +131,9 @@ export function databaseSensor(sensors: Sensors): Database {
   };
 }
 
-function isUnsampled(context: Context): boolean {
-  const parent = trace.getSpanContext(context);
-  return parent !== undefined && (parent.traceFlags & 1) === 0;
+function isLeftOut(context: Context): boolean {
+  const parent = trace.getSpan(context);
+  return parent !== undefined && (parent.spanContext().traceFlags & 1) === 0 && !parent.isRecording();
 }
 
 function place({ system, namespace, address, port }: DatabaseTarget): Attributes {

@@ -46,7 +46,7 @@ const write: QueryLog = ({ operation, text }, millis, context, failed) => {
 };
 
 const advise: QueryLog = () => {
-  if (queries.threshold > severity.DEBUG) return;
+  if (Math.min(queries.inForce, queries.wanted) > severity.DEBUG) return;
   diagnostics.warnOnce(
     'query log',
     'SONDE_ERR_QUERY_LOG',

@@ -24,6 +24,7 @@ import { followOtherMajor } from './registry.ts';
 import { shared } from './slot.ts';
 import { wrapHandler } from './traces/handler.ts';
 import { runJob, wrapJob } from './traces/job.ts';
+import { keepTrace } from './traces/keep-trace.ts';
 import { currentSpan, withSpan } from './traces/with-span.ts';
 
 /** Everything of the public API that is no type. */
@@ -47,6 +48,7 @@ export interface Core {
   readonly init: typeof init;
   readonly inject: typeof inject;
   readonly keepContext: typeof keepContext;
+  readonly keepTrace: typeof keepTrace;
   readonly mask: typeof mask;
   readonly metrics: typeof metrics;
   readonly observe: typeof observe;
@@ -80,6 +82,7 @@ const own: Core = {
   init,
   inject,
   keepContext,
+  keepTrace,
   mask,
   metrics,
   observe,

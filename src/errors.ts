@@ -20,6 +20,8 @@ export const errorTable = {
     'Start a collector there, name one in OTEL_EXPORTER_OTLP_ENDPOINT, or set SONDE_OTLP=off.',
   SONDE_ERR_SPOOL:
     'Mend what the message names; telemetry is kept in memory meanwhile, and is lost if the process ends first.',
+  SONDE_ERR_TAIL:
+    'Raise SONDE_TAIL_MAX_TRACES or SONDE_TAIL_MAX_BYTES; `tail.decided_early` in the counters says which.',
   SONDE_ERR_SHUTDOWN: 'Mend the callback; the process ends all the same.',
   SONDE_ERR_LOGGER: 'Mend the call or the value; the record was written without it.',
   SONDE_ERR_PART:

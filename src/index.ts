@@ -50,6 +50,7 @@ export const histogram: Core['histogram'] = core.histogram;
 export const init: Core['init'] = core.init;
 export const inject: Core['inject'] = core.inject;
 export const keepContext: Core['keepContext'] = core.keepContext;
+export const keepTrace: Core['keepTrace'] = core.keepTrace;
 export const mask: Core['mask'] = core.mask;
 export const metrics: Core['metrics'] = core.metrics;
 export const observe: Core['observe'] = core.observe;

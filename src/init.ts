@@ -270,7 +270,7 @@ function begin(config: Config, official: OfficialParts): Sonde {
   if (config.debug) tellArmed(armed.report(), onDemand(config));
   enterInheritedContext();
   const sinks = [delivery.logs, lines?.logs].filter((sink) => sink !== undefined);
-  startSinks(printersOf(makers), sinks);
+  startSinks(printersOf(makers), sdk.tail?.sinks(sinks) ?? sinks);
   return run({ config, sdk, delivery, lines, armed, official });
 }
 
@@ -353,7 +353,9 @@ function run({ config, sdk, delivery, lines, armed, official }: Layers): Sonde {
   };
   // Half of the time for what is collected only now, the other half for one last attempt at what is left. A tenth is
   // kept back: who exits as soon as the time is over has to find the losses counted, and said.
+  const conclude = () => sdk.tail?.conclude();
   const end = async (timeoutMillis: number) => {
+    conclude();
     const half = (timeoutMillis * 0.9) / 2;
     await within(half, flush());
     await delivery.shutdown(half);
@@ -364,9 +366,11 @@ function run({ config, sdk, delivery, lines, armed, official }: Layers): Sonde {
   const unwatchUncaught = watchUncaught();
   const unwatch = watchEnds({
     flush,
+    conclude,
     waiting: () => delivery.waiting(),
     end,
     abandon(millis, isSudden) {
+      conclude();
       tellLeftOut();
       if (isSudden && !delivery.isOver) sdk.collectLast();
       lines?.flushSync();
@@ -377,7 +381,10 @@ function run({ config, sdk, delivery, lines, armed, official }: Layers): Sonde {
   watched.lookAt = armed.lookAt;
   if (config.flushEach) {
     useFreezer({
-      flush: (millis) => within(millis, flush()),
+      flush(millis) {
+        conclude();
+        return within(millis, flush());
+      },
       queueUnfinished: () => sdk.queueUnfinished(),
     });
   }
@@ -386,6 +393,7 @@ function run({ config, sdk, delivery, lines, armed, official }: Layers): Sonde {
     report: () => armed.report(),
     sampler: sdk.sampler,
     delivery: () => delivery.state(),
+    tail: () => sdk.tail?.held(),
     flush,
     async stop(timeoutMillis) {
       mode = 'off';
@@ -412,6 +420,7 @@ interface Workings {
   report(): ArmedReport;
   readonly sampler?: string;
   delivery?(): DeliveryState;
+  tail?(): Status['tail'];
   flush(): Promise<unknown>;
   stop(timeoutMillis: number): Promise<void>;
 }
@@ -428,7 +437,7 @@ function millisOf(options: EndOptions | undefined): number {
 }
 
 /** What the app holds: nothing in it throws or rejects, and every wait has an end. */
-function handle({ mode, report, sampler, delivery, flush, stop }: Workings): Sonde {
+function handle({ mode, report, sampler, delivery, tail, flush, stop }: Workings): Sonde {
   let stopping: Promise<void> | undefined;
   const sonde: Sonde = {
     forceFlush: (options) => within(millisOf(options), flush()),
@@ -450,6 +459,7 @@ function handle({ mode, report, sampler, delivery, flush, stop }: Workings): Son
         },
         sampler,
         delivery: delivery?.(),
+        tail: tail?.(),
         volume: scales.volume(),
         overhead: { cpu: overhead() },
         counters: Object.fromEntries(diagnostics.counters()),

@@ -8,6 +8,8 @@ const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 export interface Ending {
   /** Tries to deliver what is queued; the app may go on afterwards. */
   flush(): Promise<unknown>;
+  /** At the natural end, before the flush: what has not ended by now never will by itself. */
+  conclude?(): void;
   /** How many items wait for delivery or are under way. */
   waiting(): number;
   /** One last attempt for what is queued, and the sum of what is lost: nothing comes after it. */
@@ -75,6 +77,7 @@ export function watchNaturalEnd(ending: Ending): () => void {
   const { abandon, timeoutMillis } = ending;
   let isSudden = true;
   const onEnd = async () => {
+    ending.conclude?.();
     await holding(timeoutMillis, flushToTheEnd(ending));
     isSudden = false;
   };

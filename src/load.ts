@@ -11,6 +11,7 @@ const require = createRequire(import.meta.url);
 const parts = {
   start: './start.ts',
   sdk: './traces/sdk.ts',
+  tail: './traces/tail-sampling.ts',
   officialConsole: './traces/official-console.ts',
   stabilised: './traces/stabilised.ts',
   encoding: '../exporters/otlp/encoding.ts',

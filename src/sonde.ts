@@ -2,6 +2,7 @@
 import type { Options } from './config/config.ts';
 import type { Volume } from './delivery/ledger.ts';
 import type { OfficialParts } from './official.ts';
+import type { HeldState } from './traces/holding.ts';
 
 /** What `init` takes: any part of the configuration, and official OpenTelemetry parts to use unchanged. */
 export type InitOptions = Options & { readonly sdk?: OfficialParts };
@@ -45,6 +46,8 @@ export interface Status {
   readonly sampler?: string | undefined;
   /** Absent where nothing is sent. */
   readonly delivery?: DeliveryState;
+  /** What tail sampling holds until it is decided; absent without the sampler `sonde_tail`. */
+  readonly tail?: HeldState;
   /** Who causes what is sent by OTLP. */
   readonly volume: Volume;
   /** What Sonde itself costs. */

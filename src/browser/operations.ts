@@ -30,6 +30,7 @@ export const gracefulShutdown: Core['gracefulShutdown'] = standIn;
 export const health: Core['health'] = standIn;
 export const histogram: Core['histogram'] = standIn;
 export const init: Core['init'] = () => sonde;
+export const keepTrace: Core['keepTrace'] = standIn;
 export const mask: Core['mask'] = { last4: hidden, hash: () => hidden, full: hidden };
 export const metrics: Core['metrics'] = standIn;
 export const observe: Core['observe'] = standIn;

@@ -85,6 +85,28 @@ export interface SpanLimits {
   readonly attributePerLinkCountLimit: number;
 }
 
+/** How `sonde_tail` decides, and what it may hold until then. What it picks beforehand is `samplerArg`. */
+export interface TailConfig {
+  /**
+   * From when a trace is slow and kept: `1s`, by route or span name `1s,/reports/*=10s,process mail=off`
+   * (`SONDE_TAIL_SLOW`). Units are `ms`, `s` and `m`.
+   */
+  readonly slow: string;
+  /** The lowest level of records that are held below their loggers' levels (`SONDE_TAIL_DETAILS`). */
+  readonly details: 'trace' | 'debug' | 'off';
+  /**
+   * What of log records shares the verdict of their trace: `details`, or `all` that goes by OTLP, whereas console,
+   * files and handlers take at once what its level lets pass (`SONDE_TAIL_LOGS`).
+   */
+  readonly logs: 'details' | 'all';
+  /** Undecided traces at once; one more decides the oldest early (`SONDE_TAIL_MAX_TRACES`). */
+  readonly maxTraces: number;
+  /** Estimated bytes of all that is held; a quarter of it for one trace (`SONDE_TAIL_MAX_BYTES`). */
+  readonly maxBytes: number;
+  /** Milliseconds after which a trace is decided though it has not ended (`SONDE_TAIL_MAX_AGE`). */
+  readonly maxAgeMillis: number;
+}
+
 export interface Config {
   /** `OTEL_SDK_DISABLED`: a console logger is left, and nothing else. */
   readonly disabled: boolean;
@@ -193,6 +215,7 @@ export interface Config {
      * not counted. No limit by default. With one, no threshold (`th`) goes out: what share is kept is not known.
      */
     readonly tracesPerSecond: number;
+    readonly tail: TailConfig;
     readonly limits: SpanLimits;
     readonly batch: BatchConfig;
     /** Tells as a finding what still runs when the work that started it has ended. */
@@ -494,6 +517,14 @@ export const defaults: Config = {
     samplerArg: 1,
     rules: [],
     tracesPerSecond: Number.POSITIVE_INFINITY,
+    tail: {
+      slow: '1s',
+      details: 'debug',
+      logs: 'details',
+      maxTraces: 2_000,
+      maxBytes: 8_388_608,
+      maxAgeMillis: 30_000,
+    },
     limits: {
       attributeValueLengthLimit: Number.POSITIVE_INFINITY,
       attributeCountLimit: 128,

@@ -3,6 +3,7 @@
 import { levelText } from '../logs/levels.ts';
 import { parseRates } from '../logs/rates.ts';
 import { parseLevels } from '../logs/tree.ts';
+import { parseSlow } from '../traces/slow-limits.ts';
 import type { UserRule } from './config.ts';
 import { shown } from './shown.ts';
 
@@ -153,6 +154,24 @@ export const rates: Kind<string> = {
     return {
       value,
       note: `names ${wrong.map((part) => shown(part)).join(', ')}, which is no rate; it is left out`,
+    };
+  },
+};
+
+/** `1s,/reports/*=10s`. A variable's wrong parts are left out. */
+export const slowness: Kind<string> = {
+  takes: 'times such as 1s,/reports/*=10s,process mail=off',
+  read(given) {
+    const spec = readText(given);
+    return spec !== undefined && parseSlow(spec).problems.length === 0 ? spec : undefined;
+  },
+  parse(given) {
+    const { good, problems: wrong } = parseSlow(given);
+    if (good.length === 0) return {};
+    if (wrong.length === 0) return { value: given };
+    return {
+      value: good.join(','),
+      note: `names ${wrong.map((part) => shown(part)).join(', ')}, which is no time; it is left out`,
     };
   },
 };

@@ -179,6 +179,12 @@ function settleLevels(merged: Layer): void {
   }
 }
 
+/** A sampler that also keeps what failed and what was slow needs few of the others. */
+function settleSampling(merged: Layer): void {
+  if (merged.get('traces.sampler')!.value !== 'sonde_tail' || !isDefault(merged, 'traces.samplerArg')) return;
+  settle(merged, 'traces.samplerArg', 0.05, 'default of sonde_tail');
+}
+
 function settleSurroundings(merged: Layer, env: Env): void {
   if (merged.get('logs.resource')!.value === 'auto') {
     const setting = merged.get('logs.resource')!;
@@ -305,6 +311,7 @@ function lay(given: Sources): Resolution {
   keepLocked(merged, { defaults, strata, complaints });
   settleService(given, merged);
   settleSizes(merged, complaints);
+  settleSampling(merged);
   settleEndpoints(merged, complaints);
   settleLogs(merged);
   settleLevels(merged);

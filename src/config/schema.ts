@@ -37,6 +37,7 @@ import {
   port,
   positive,
   rates,
+  slowness,
   text,
   toggle,
   userRule,
@@ -159,6 +160,14 @@ const tree: SchemaOf<Settings> = {
     samplerArg,
     rules: samplingRules,
     tracesPerSecond: perSecond,
+    tail: {
+      slow: slowness,
+      details: oneOf(['trace', 'debug', 'off'], { aliases: { false: 'off', none: 'off' } }),
+      logs: oneOf(['details', 'all']),
+      maxTraces: positive,
+      maxBytes: positive,
+      maxAgeMillis: interval,
+    },
     limits: {
       attributeValueLengthLimit: limit,
       attributeCountLimit: limit,

@@ -6,13 +6,14 @@ import { diagnostics } from '../diagnostics.ts';
 import { seldom, timed } from '../overhead.ts';
 import { shared } from '../slot.ts';
 import { keepsBreadcrumbs, withTrail } from './breadcrumbs.ts';
+import { type DetailHolder, isDetail } from './details.ts';
 import { jsonFormat } from './json-format.ts';
-import { otherWord, severity } from './levels.ts';
+import { OFF, otherWord, severity } from './levels.ts';
 import { lineStream } from './line-stream.ts';
 import type { LogRecord, Sink } from './record.ts';
 import { filtered, routeOf } from './route.ts';
 import { isTold, noteTold, tells } from './sightings.ts';
-import { type LoggerNode, routedNode } from './tree.ts';
+import { type LoggerNode, nodeOf, routedNode, wantEverywhere } from './tree.ts';
 
 /** Looks at a record and gives it back, changed in a copy, or `undefined` to drop it. */
 export type Processor = (record: LogRecord) => LogRecord | undefined;
@@ -25,6 +26,8 @@ interface Pipeline {
   senders: readonly Sink[];
   /** See each new record once, whatever way it goes: tests. */
   watchers: readonly Sink[];
+  /** Decides of what is made only because it may be wanted later. */
+  holder: DetailHolder | undefined;
   depth: number;
   /** Records that came in, whatever became of them. */
   created: number;
@@ -39,6 +42,7 @@ const pipeline = shared<Pipeline>('logs.pipeline', () => ({
   sinks: [],
   senders: [],
   watchers: [],
+  holder: undefined,
   depth: 0,
   created: 0,
 }));
@@ -50,8 +54,9 @@ export function createdRecords(): number {
 
 /** Sends a record on its way that is new: an error that was told before is marked as such (A70). */
 export const emit: (record: LogRecord) => void = timed(seldom, (record: LogRecord): void => {
-  const { watchers } = pipeline;
+  const { watchers, holder } = pipeline;
   pipeline.created++;
+  if (holder !== undefined && isHeldBack(record, holder)) return;
   if (!tells(record)) {
     forward(record, watchers);
     return;
@@ -63,6 +68,36 @@ export const emit: (record: LogRecord) => void = timed(seldom, (record: LogRecor
     forward(record, watchers);
   } else if (forward(record, watchers)) noteTold(error, stamp.traceId, time);
 });
+
+/** Tells the holder of errors, and asks it about details. Who wants details at once gets them all the same. */
+function isHeldBack(record: LogRecord, holder: DetailHolder): boolean {
+  if (!isDetail(record)) {
+    if (record.severityNumber >= severity.ERROR) holder.erred(record);
+    return false;
+  }
+  if (record.severityNumber >= nodeOf(record.logger).wanted) forward(record);
+  if (holder.lets(record)) release(record);
+  return true;
+}
+
+/** Sends a detail on the way that it would have gone had its level let it pass. */
+export function release(record: LogRecord): void {
+  deliver(record, pipeline.sinks, routedNode(record.logger), pipeline.watchers, true);
+}
+
+/**
+ * From now on details down to `severityNumber` are made, and held by `holder`, until the function is called that is given
+ * back.
+ */
+export function holdDetails(holder: DetailHolder, severityNumber: number): () => void {
+  pipeline.holder = holder;
+  wantEverywhere(severityNumber);
+  return () => {
+    if (pipeline.holder !== holder) return;
+    pipeline.holder = undefined;
+    wantEverywhere(OFF);
+  };
+}
 
 /** Sends a record on its way that is as it should be. Gives back whether the filters let it pass. */
 export function forward(record: LogRecord, watchers: readonly Sink[] = nobody): boolean {
@@ -80,6 +115,7 @@ export function deliver(
   sinks: readonly Sink[],
   node?: LoggerNode,
   watchers: readonly Sink[] = nobody,
+  isReleased = false,
 ): boolean {
   if (pipeline.depth >= deepest) {
     diagnostics.count('logs.dropped.recursion');
@@ -94,7 +130,7 @@ export function deliver(
     const complete = keepsBreadcrumbs() ? withTrail(processed) : processed;
     for (const watcher of watchers) sendTo(watcher, complete);
     if (node === undefined) hand(complete, sinks);
-    else handByRoute(complete, node);
+    else handByRoute(complete, node, isReleased);
     return true;
   } finally {
     pipeline.depth--;
@@ -175,14 +211,17 @@ function hand(record: LogRecord, sinks: readonly Sink[]): void {
 }
 
 /** Python's rules: each handler on the way by its own level and filters, wherever the level was set (A2, A4). */
-function handByRoute(record: LogRecord, node: LoggerNode): void {
+function handByRoute(record: LogRecord, node: LoggerNode, isReleased: boolean): void {
   const { handlers, defaults, reached } = routeOf(node);
-  const isDetail = record.severityNumber < node.inForce && node.threshold < node.inForce;
+  const isOnlyWanted = !isReleased && record.severityNumber < node.inForce && node.wanted < node.inForce;
   let failed = false;
   let takers = 0;
   for (const handler of handlers) {
     if (record.severityNumber < handler.level) continue;
-    if (isDetail && handler.destination.wantsBelow === undefined) continue;
+    const { wantsBelow } = handler.destination;
+    if (isOnlyWanted && wantsBelow === undefined) continue;
+    // It has seen this one when it was made.
+    if (isReleased && wantsBelow !== undefined && record.severityNumber >= wantsBelow) continue;
     const passed = filtered(record, handler.filters);
     if (passed === undefined) continue;
     try {
@@ -200,14 +239,15 @@ function handByRoute(record: LogRecord, node: LoggerNode): void {
       sinkFailed(error);
     }
   }
-  if (isDetail) return;
+  if (isOnlyWanted) return;
   if (defaults) hand(record, pipeline.sinks);
   else if (reached) for (const sink of pipeline.senders) sendTo(sink, record);
   const unheard = handlers.length === 0 && !defaults && record.severityNumber >= severity.WARN;
   if (((failed && takers === 0) || unheard) && !record.printed) lastResort(record);
 }
 
-function sendTo(sink: Sink, record: LogRecord): boolean {
+/** Gives back whether the sink took it. One that fails is counted and told. */
+export function sendTo(sink: Sink, record: LogRecord): boolean {
   try {
     const answer: unknown = sink(record);
     if (answer instanceof Promise) answer.catch(sinkFailed);

@@ -31,7 +31,7 @@ export interface LoggerNode {
   inForce: number;
   /** From where a handler on the way wants to see records, even below the level in force; `OFF` where none does. */
   wanted: number;
-  /** What lies below it is not even looked at: the lower of the two. */
+  /** What lies below it is not even looked at: the lowest of the two and of what is wanted everywhere. */
   threshold: number;
   settings: NodeSettings;
   /** Whether records of this name go another way than straight to all sinks. Kept right by `configureNodes`. */
@@ -51,6 +51,8 @@ interface Tree {
   readonly nodes: Map<string, LoggerNode>;
   /** Whether any node is routed: until then no record pays for what could be configured. */
   routed: boolean;
+  /** From where records are wanted at every name, whoever its handlers are; `OFF` where nobody wants them. */
+  wantedEverywhere: number;
 }
 
 const tree = shared<Tree>('logs.tree', () => ({
@@ -60,6 +62,7 @@ const tree = shared<Tree>('logs.tree', () => ({
   },
   nodes: new Map(),
   routed: false,
+  wantedEverywhere: OFF,
 }));
 
 /** Django's names of what are Sonde's nodes: one node, two names (A10). */
@@ -181,6 +184,12 @@ export function parseLevels(text: string): LevelSpec {
   return { levels, problems };
 }
 
+/** From now on records are made down to this severity at every name that is not off, also below its level. */
+export function wantEverywhere(severityNumber: number): void {
+  tree.wantedEverywhere = severityNumber;
+  spread(tree.root);
+}
+
 /** Whether anything of this severity passes at this name. */
 export function passes(name: string, severityNumber: number): boolean {
   const { inForce } = nodeOf(name);
@@ -216,7 +225,7 @@ function spread(node: LoggerNode, inherited: number = levelInForce(node)): void 
   const { handlers, filters = [], propagate = true, disabled = false } = node.settings;
   node.inForce = disabled ? OFF : level;
   node.wanted = wantedBy(handlers, propagate ? node.parent : undefined);
-  node.threshold = node.inForce >= OFF ? OFF : Math.min(node.inForce, node.wanted);
+  node.threshold = node.inForce >= OFF ? OFF : Math.min(node.inForce, node.wanted, tree.wantedEverywhere);
   const own = handlers !== undefined || filters.length > 0 || !propagate;
   node.routed = own || node.parent?.routed === true;
   tree.routed ||= node.routed;

@@ -31,7 +31,7 @@ export type Decide = (
   options: SpanOptions,
 ) => Answer;
 
-const keep: Answer = Object.freeze({ decision: decisions.sample });
+export const keep: Answer = Object.freeze({ decision: decisions.sample });
 const drop: Answer = Object.freeze({ decision: decisions.drop });
 
 /** A share of 1 of all traces is no threshold that anybody has set: one that a parent had does not hold any more. */
@@ -83,7 +83,7 @@ export function byParent(root: Decide): Decide {
 }
 
 /** The threshold goes on only where it fits the decision. Within the process that has been seen to already. */
-function followed(parent: SpanContext, traceId: string): Answer {
+export function followed(parent: SpanContext, traceId: string): Answer {
   const isKept = (parent.traceFlags & TraceFlags.SAMPLED) !== 0;
   const answer = isKept ? keep : drop;
   if (parent.traceState === undefined || parent.isRemote !== true) return answer;

@@ -47,6 +47,8 @@ export interface SdkParts {
   readonly official: OfficialParts;
 }
 
+type TailSampling = ReturnType<typeof import('./tail-sampling.ts').tailSampling>;
+
 export interface RunningSdk {
   /** Which traces are kept, for people. */
   readonly sampler: string;
@@ -55,6 +57,8 @@ export interface RunningSdk {
   forceFlush(): Promise<void>;
   /** Every open span goes to the processors as it is, marked, and stays open. Only where the process may be frozen. */
   queueUnfinished(): void;
+  /** Waits for verdicts, where the sampler is `sonde_tail`. */
+  readonly tail: TailSampling | undefined;
   /** The last collection of metrics, in this very turn. */
   collectLast(): void;
 }
@@ -111,32 +115,54 @@ function recordsNothing({ config, official }: Pick<SdkParts, 'config' | 'officia
   return config.traces.sampler === 'always_off' && official.sampler === undefined;
 }
 
-/**
- * None at all where nothing would come of a recorded span. The stamper stands first: the others see what it sets;
- * then the names, and the
- * redactor: the others do not see what it hides.
- */
-function processorsOf(
-  { config, spans, lines, official }: SdkParts,
-  stamper: SpanProcessor,
-  meters: SondeMeterProvider,
-): unknown[] {
+/** Those who take ended spans: Sonde's own, and those that the app has brought. */
+interface Takers {
+  readonly own: readonly SpanProcessor[];
+  readonly given: readonly SpanProcessor[];
+}
+
+function takersOf({ config, spans, lines, official }: SdkParts): Takers {
   const console = config.traces.exporters.includes('console')
     ? [load<typeof import('./official-console.ts')>('officialConsole').spanProcessor()]
     : [];
-  const recording = [
-    ...[spans, lines?.spans].flatMap((queue) => (queue ? [batchProcessor(queue)] : [])),
-    ...console,
-    ...(official.spanProcessors ?? []).map(guardedProcessor),
-  ];
-  const isNeeded = !recordsNothing({ config, official }) && (recording.length > 0 || isForTests(config));
-  if (!isNeeded) return [];
-  const findings = spanFindings(config.traces, meters.getMeter('sonde', VERSION));
-  return [stamper, ...findings, stableNames as unknown as SpanProcessor, redactor, ...recording];
+  const queues = [spans, lines?.spans].flatMap((queue) => (queue ? [batchProcessor(queue)] : []));
+  return {
+    own: [...queues, ...console],
+    given: (official.spanProcessors ?? []).map(guardedProcessor) as never,
+  };
 }
 
-function chosenSampler({ config, official }: SdkParts): Sampler {
-  const own = samplerOf(config.traces, config.service.name);
+function tailOf({ config, official }: SdkParts, takers: Takers): TailSampling | undefined {
+  if (config.traces.sampler !== 'sonde_tail' || official.sampler !== undefined) return undefined;
+  const { tailSampling } = load<typeof import('./tail-sampling.ts')>('tail');
+  const seers = takers.given.length === 0 ? [] : [cleaner, ...takers.given];
+  return tailSampling({ config: config.traces, takers: lastOf(takers), seers });
+}
+
+const cleaner = redactor as unknown as SpanProcessor;
+
+/** The redactor stands first: the others do not see what it hides. */
+function lastOf({ own, given }: Takers): SpanProcessor[] {
+  return [cleaner, ...own, ...given];
+}
+
+/**
+ * None at all where nothing would come of a recorded span. The stamper stands first: the others see what it sets; then
+ * the names; then those who take what has ended, or who holds it back from them.
+ */
+function processorsOf(
+  { config, official }: SdkParts,
+  { takers, tail, meters }: { takers: Takers; tail: TailSampling | undefined; meters: SondeMeterProvider },
+): { readonly chain: readonly SpanProcessor[]; readonly last: readonly SpanProcessor[] } {
+  const isTaken = takers.own.length + takers.given.length > 0 || isForTests(config) || tail !== undefined;
+  if (recordsNothing({ config, official }) || !isTaken) return { chain: [], last: [] };
+  const findings = spanFindings(config.traces, meters.getMeter('sonde', VERSION));
+  const last = tail === undefined ? lastOf(takers) : [tail.processor];
+  return { chain: [stamper, ...findings, stableNames, ...last] as unknown as SpanProcessor[], last };
+}
+
+function chosenSampler({ config, official }: SdkParts, tail: TailSampling | undefined): Sampler {
+  const own = tail?.sampler ?? samplerOf(config.traces, config.service.name);
   if (official.sampler === undefined) return own;
   return guardedSampler(official.sampler, own as OfficialSampler) as Sampler;
 }
@@ -144,7 +170,9 @@ function chosenSampler({ config, official }: SdkParts): Sampler {
 /** Starts traces and metrics. Logs are registered before. */
 export function startSdk(parts: SdkParts): RunningSdk {
   const { config, official } = parts;
-  const sampler = counted(chosenSampler(parts));
+  const takers = takersOf(parts);
+  const tail = tailOf(parts, takers);
+  const sampler = counted(chosenSampler(parts, tail));
   const resource = resourceOf(parts.attributes);
   const meters = new SondeMeterProvider({
     resource,
@@ -152,7 +180,7 @@ export function startSdk(parts: SdkParts): RunningSdk {
     readers: readersOf(parts),
     exemplarFilter: config.metrics.exemplarFilter,
   });
-  const chain = processorsOf(parts, stamper, meters) as SpanProcessor[];
+  const { chain, last } = processorsOf(parts, { takers, tail, meters });
   const open = config.flushEach && chain.length > 0 ? openSpans() : undefined;
   const processors = open === undefined ? chain : [open, ...chain];
   watched.readMetrics = readOnDemand(meters);
@@ -167,14 +195,16 @@ export function startSdk(parts: SdkParts): RunningSdk {
   });
   return {
     sampler: sampler.toString(),
+    tail,
     addReader: (reader) => meters.addReader(reader),
     async shutdown() {
+      tail?.stop();
       await Promise.all([tracers.shutdown(), meters.shutdown()]);
     },
     queueUnfinished() {
-      // Those before the redactor look at spans that have really ended.
-      const after = chain.slice(chain.indexOf(redactor as unknown as SpanProcessor));
-      for (const span of open?.copies() ?? []) for (const processor of after) processor.onEnd(span);
+      tail?.conclude();
+      // Those before the last look at spans that have really ended.
+      for (const span of open?.copies() ?? []) for (const processor of last) processor.onEnd(span);
     },
     collectLast: () => meters.collectLast(),
     async forceFlush() {

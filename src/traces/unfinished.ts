@@ -29,11 +29,12 @@ export function openSpans(): OpenSpans {
 
 /** A copy to its depth: what is taken out of it before it is sent must stay in the span, which goes on. */
 function unfinished(span: ReadableSpan): ReadableSpan {
+  const context = { ...span.spanContext() };
   const endTime = laterOf(span.startTime, hrTime(Date.now()));
   return {
     name: span.name,
     kind: span.kind,
-    spanContext: () => span.spanContext(),
+    spanContext: () => context,
     parentSpanContext: span.parentSpanContext,
     startTime: span.startTime,
     endTime,

@@ -1,5 +1,5 @@
 /** How much memory a record that waits keeps alive: an estimate that costs little and never runs away. */
-import type { LogRecord } from '../src/logs/record.ts';
+import type { LogRecord } from './record.ts';
 
 /** Bytes of a record without any field, and of one member. */
 const base = 400;
