@@ -16,6 +16,7 @@ import { type BoundRecorder, boundTo } from '../src/metrics/bound.ts';
 import { readSql, type SqlStatement } from '../src/processing/sql.ts';
 import { watched } from '../src/traces/watched.ts';
 import { askedDeeply, placeOf } from './asked-at.ts';
+import { operationIn } from './orm-operation.ts';
 import { queryFindings } from './query-findings.ts';
 import { queryLog } from './query-log.ts';
 
@@ -107,6 +108,8 @@ export function databaseSensor(sensors: Sensors): Database {
       const attributes = isLeftOut(context) ? undefined : call.span;
       const span = tracer.startSpan(call.name, { kind: SpanKind.CLIENT, attributes }, context);
       if (attributes === undefined && span.isRecording()) span.setAttributes(call.span);
+      const operation = span.isRecording() ? operationIn(context) : undefined;
+      if (operation !== undefined) span.setAttributes(operation);
       if (batchSize > 1 && span.isRecording()) span.setAttribute('db.operation.batch.size', batchSize);
       // Of what is no SQL a program may well say the same a hundred times.
       const asked = typeof sql === 'string' ? findings?.asks(call.statement, context, call.point) : undefined;

@@ -94,6 +94,23 @@ const selectable: readonly (() => Instrumentation)[] = [
   whenLoaded('better-sqlite3', ['better-sqlite3'], () =>
     load<typeof import('./better-sqlite3.ts')>('betterSqlite3').betterSqlite3(),
   ),
+  whenLoaded('knex', ['knex'], () => load<typeof import('./knex.ts')>('knex').knex()),
+  whenLoaded('sequelize', ['sequelize'], () =>
+    load<typeof import('./sequelize.ts')>('sequelize').sequelize(),
+  ),
+  whenLoaded('typeorm', ['typeorm'], () => load<typeof import('./typeorm.ts')>('typeorm').typeorm()),
+  whenLoaded(
+    'drizzle',
+    ['drizzle-orm'],
+    () => load<typeof import('./drizzle.ts')>('drizzle').drizzle(),
+    true,
+  ),
+  whenLoaded(
+    'prisma',
+    ['@prisma/client', '@prisma/client/runtime/client', '@prisma/driver-adapter-utils'],
+    () => load<typeof import('./prisma.ts')>('prisma').prisma(),
+    true,
+  ),
   whenLoaded(
     'templates',
     ['ejs', 'pug', 'handlebars'],

@@ -15,6 +15,7 @@ import type { Config } from '../src/config/config.ts';
 import { tellFinding } from '../src/logs/finding.ts';
 import type { SqlStatement } from '../src/processing/sql.ts';
 import { type AskedAt, askedDeeply, askedLately, placeOf } from './asked-at.ts';
+import { operationIn } from './orm-operation.ts';
 
 /** A statement on its way. */
 export interface Asked {
@@ -65,7 +66,7 @@ export function queryFindings({ db }: Pick<Config, 'db'>, meter: Meter): QueryFi
     tellFinding(`n+1 ${statement.summary} ${work}`, {
       logger,
       message,
-      fields: shown(statement),
+      fields: shown(statement, context),
       context,
       // The asking call is still running.
       site: () => placeOf({ stack: askedDeeply(context).stack, before: site }),
@@ -79,7 +80,7 @@ export function queryFindings({ db }: Pick<Config, 'db'>, meter: Meter): QueryFi
     tellFinding(`slow ${statement.text}`, {
       logger,
       message,
-      fields: shown(statement),
+      fields: shown(statement, context),
       context,
       site: () => placeOf(site),
     });
@@ -104,8 +105,8 @@ export function queryFindings({ db }: Pick<Config, 'db'>, meter: Meter): QueryFi
   };
 }
 
-function shown({ text }: SqlStatement): Attributes {
-  return { 'db.query.text': text };
+function shown({ text }: SqlStatement, context: Context): Attributes {
+  return { 'db.query.text': text, ...operationIn(context) };
 }
 
 /** How often the statement ran for its span, this time included; 0 where it does not count. */

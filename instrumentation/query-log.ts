@@ -9,6 +9,7 @@ import { severity } from '../src/logs/levels.ts';
 import { emitOwn } from '../src/logs/own-record.ts';
 import { type LoggerNode, nodeOf } from '../src/logs/tree.ts';
 import type { SqlStatement } from '../src/processing/sql.ts';
+import { operationIn } from './orm-operation.ts';
 
 /** Writes one executed statement; to be called when it has ended. */
 export type QueryLog = (statement: SqlStatement, millis: number, context: Context, failed?: string) => void;
@@ -39,6 +40,7 @@ const write: QueryLog = ({ operation, text }, millis, context, failed) => {
   const fields = {
     ...(node === queries && { duration_ms: duration }),
     'db.query.text': text,
+    ...operationIn(context),
     ...(failed !== undefined && { 'error.type': failed }),
   };
   const message = node === queries ? `(${duration} ms) ${text}` : text;

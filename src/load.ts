@@ -39,8 +39,10 @@ const parts = {
   betterSqlite3: '../instrumentation/better-sqlite3.ts',
   awsLambda: '../instrumentation/aws-lambda.ts',
   bullmq: '../instrumentation/bullmq.ts',
+  drizzle: '../instrumentation/drizzle.ts',
   ioredis: '../instrumentation/ioredis.ts',
   kafkajs: '../instrumentation/kafkajs.ts',
+  knex: '../instrumentation/knex.ts',
   mariadb: '../instrumentation/mariadb.ts',
   mongodb: '../instrumentation/mongodb.ts',
   mysql: '../instrumentation/mysql.ts',
@@ -56,12 +58,15 @@ const parts = {
   pg: '../instrumentation/pg.ts',
   pgBoss: '../instrumentation/pg-boss.ts',
   postgres: '../instrumentation/postgres.ts',
+  prisma: '../instrumentation/prisma.ts',
   promClient: '../instrumentation/prom-client.ts',
   redis: '../instrumentation/redis.ts',
+  sequelize: '../instrumentation/sequelize.ts',
   sqs: '../instrumentation/sqs.ts',
   sqlite: '../instrumentation/sqlite.ts',
   tedious: '../instrumentation/tedious.ts',
   templates: '../instrumentation/templates.ts',
+  typeorm: '../instrumentation/typeorm.ts',
 } as const;
 
 export type Part = keyof typeof parts;

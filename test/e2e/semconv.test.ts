@@ -50,6 +50,7 @@ const ownNames: Record<string, string> = {
   'job.attempt': 'which try of it this is',
   'sonde.slow_query.threshold_ms': 'on the event of a finding',
   'sonde.pool_wait.threshold_ms': 'the same',
+  'sonde.orm.operation': 'what the app asked an ORM for, on the statements that come of it',
   queue: 'of `sonde.queue.depth`, as A58 writes it',
   state: 'the same',
   correlation_id: 'the id that joins the telemetry of one unit of work (A27)',

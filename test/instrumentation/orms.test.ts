@@ -5,10 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { betterSqlite3 } from '../../instrumentation/better-sqlite3.ts';
+import { drizzle } from '../../instrumentation/drizzle.ts';
+import { knex } from '../../instrumentation/knex.ts';
 import { mariadb } from '../../instrumentation/mariadb.ts';
 import { mysql } from '../../instrumentation/mysql.ts';
 import { pg } from '../../instrumentation/pg.ts';
 import { postgres } from '../../instrumentation/postgres.ts';
+import { sequelize } from '../../instrumentation/sequelize.ts';
+import { typeorm } from '../../instrumentation/typeorm.ts';
 import { activeContext } from '../../src/context/context.ts';
 import { stampOf } from '../../src/context/correlation.ts';
 import type { Instrumentation } from '../../src/instrumentation.ts';
@@ -33,6 +37,8 @@ interface Case {
   readonly fill: () => Promise<void>;
   /** How the driver begins a transaction. */
   readonly begin: string;
+  /** What the ORM calls `find`, where it has a word of its own. */
+  readonly operation?: string;
   open(): Promise<Opened>;
 }
 
@@ -138,14 +144,38 @@ const ofMariadb = { ...ofMysql, make: mariadb, begin: 'START' };
 const ofSqlite = { make: betterSqlite3, before: async () => {}, fill: fillSqlite, begin: 'BEGIN' };
 
 const cases: Record<string, Case> = {
-  'knex, pg': { ...ofPostgres, open: async () => byKnex('pg', inPostgres) },
-  'knex, mysql2': { ...ofMysql, open: async () => byKnex('mysql2', inMariadb) },
-  'knex, mysql': { ...ofMysql, open: async () => byKnex('mysql', inMariadb) },
-  'Sequelize, pg': { ...ofPostgres, begin: 'START', open: async () => bySequelize('postgres', inPostgres) },
-  'Sequelize, mysql2': { ...ofMysql, begin: 'START', open: async () => bySequelize('mysql', inMariadb) },
-  'Sequelize, mariadb': { ...ofMariadb, open: async () => bySequelize('mariadb', inMariadb) },
-  'TypeORM, pg': { ...ofPostgres, begin: 'START', open: () => byTypeorm('postgres', inPostgres) },
-  'TypeORM, mysql2': { ...ofMysql, begin: 'START', open: () => byTypeorm('mysql', inMariadb) },
+  'knex, pg': { ...ofPostgres, operation: 'sonde_orm.first', open: async () => byKnex('pg', inPostgres) },
+  'knex, mysql2': { ...ofMysql, operation: 'sonde_orm.first', open: async () => byKnex('mysql2', inMariadb) },
+  'knex, mysql': { ...ofMysql, operation: 'sonde_orm.first', open: async () => byKnex('mysql', inMariadb) },
+  'Sequelize, pg': {
+    ...ofPostgres,
+    begin: 'START',
+    operation: 'row.findByPk',
+    open: async () => bySequelize('postgres', inPostgres),
+  },
+  'Sequelize, mysql2': {
+    ...ofMysql,
+    begin: 'START',
+    operation: 'row.findByPk',
+    open: async () => bySequelize('mysql', inMariadb),
+  },
+  'Sequelize, mariadb': {
+    ...ofMariadb,
+    operation: 'row.findByPk',
+    open: async () => bySequelize('mariadb', inMariadb),
+  },
+  'TypeORM, pg': {
+    ...ofPostgres,
+    begin: 'START',
+    operation: 'row.findOneBy',
+    open: () => byTypeorm('postgres', inPostgres),
+  },
+  'TypeORM, mysql2': {
+    ...ofMysql,
+    begin: 'START',
+    operation: 'row.findOneBy',
+    open: () => byTypeorm('mysql', inMariadb),
+  },
   'Drizzle, pg': {
     ...ofPostgres,
     async open() {
@@ -187,10 +217,12 @@ const cases: Record<string, Case> = {
   },
   'knex, better-sqlite3': {
     ...ofSqlite,
+    operation: 'sonde_orm.first',
     open: async () => byKnex('better-sqlite3', { filename: inSqlite }),
   },
   'TypeORM, better-sqlite3': {
     ...ofSqlite,
+    operation: 'row.findOneBy',
     open: () => byTypeorm('better-sqlite3', { database: inSqlite }),
   },
   'Kysely, better-sqlite3': {
@@ -235,7 +267,7 @@ for (const [name, orm] of Object.entries(cases)) {
     before(async function () {
       await orm.before(this);
       await orm.fill();
-      process = armed([orm.make()]);
+      process = armed([orm.make(), knex(), sequelize(), typeorm(), drizzle()]);
       db = await orm.open();
       await db.find(1);
       await db.transact(false);
@@ -262,6 +294,8 @@ for (const [name, orm] of Object.entries(cases)) {
         .filter(({ attributes }) => attributes['db.collection.name'] === 'sonde_orm');
       const seen = finds.map(({ parentSpanContext }) => parents.get(parentSpanContext?.spanId ?? ''));
       expect(seen.sort((a, b) => a! - b!)).to.deep.equal(Array.from({ length: rows }, (_, at) => at + 1));
+      const operations = new Set(finds.map(({ attributes }) => attributes['sonde.orm.operation']));
+      expect([...operations], "the ORM's own word").to.deep.equal([orm.operation]);
     });
 
     for (const [end, fails] of [
