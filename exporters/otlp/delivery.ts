@@ -326,6 +326,7 @@ function logPath(common: Common): Path<ItemOf['logs']> {
   const isError = isAtLeast(severity.ERROR);
   return pathOf(common, 'logs', logs.batch, {
     laneOf: (record) => (isError(record) ? 'errors' : 'logs'),
+    onPacked: () => scales.settleLooks(),
     ...(spool.dir !== undefined && {
       isUrgent: isError,
       isLastWord: isAtLeast(severity.FATAL),

@@ -12,7 +12,7 @@ export interface Share {
 export interface Volume {
   /** Log records by logger. */
   readonly loggers: readonly Share[];
-  /** Log records by the line that made them, from samples: exact up to about twenty records a second. */
+  /** Log records by the line that made them, from samples: about one a second, and exact up to that. */
   readonly callSites: readonly Share[];
   /** Log records and spans by `http.route`; `-` outside a request, `(no route)` where none was known yet. */
   readonly routes: readonly Share[];

@@ -4,16 +4,18 @@ import { SpanKind } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import { activeContext, rootContext, runIn } from '../context/context.ts';
 import { requestOf } from '../context/request-context.ts';
-import { callSite } from '../logs/call-site.ts';
+import { type CallSite, callSiteLater } from '../logs/call-site.ts';
 import type { LogRecord } from '../logs/record.ts';
 import type { Collection } from '../metrics/collected.ts';
 import { redactText } from '../processing/redact.ts';
 import { shared } from '../slot.ts';
 import { Ledger, type Share, slotMillis, type Volume } from './ledger.ts';
 
-/** Milliseconds between two looks at the stack, about: one costs as much as the record. */
-const siteMillis = 50;
+/** Milliseconds between two looks at the stack, about: one takes longer than to log, and may not be what is usual. */
+const siteMillis = 1000;
 const mostUnseen = 256;
+/** What waits holds the app's functions. */
+const mostLooks = 16;
 const nowhere = '-';
 const noRoute = '(no route)';
 const unseen = '(between samples)';
@@ -28,6 +30,8 @@ class Scales {
   #records = 0;
   #bytes = 0;
   #lookedAt = 0;
+  /** Looks whose line is not known yet. */
+  readonly #looks: { readonly site: () => CallSite; readonly records: number; readonly bytes: number }[] = [];
   #timer: NodeJS.Timeout | undefined;
 
   /** To be called while the logging call is still running. */
@@ -57,7 +61,10 @@ class Scales {
   }
 
   volume(): Volume {
-    this.#settle(unseen);
+    this.settleLooks();
+    this.#weigh(unseen, this.#records, this.#bytes);
+    this.#records = 0;
+    this.#bytes = 0;
     return {
       loggers: presentable(this.#loggers),
       callSites: presentable(this.#sites),
@@ -78,14 +85,23 @@ class Scales {
     const perLook = (this.#records / (now - this.#lookedAt)) * siteMillis;
     this.#left = Math.ceil(Math.random() * 2 * Math.min(Math.max(perLook, 0.5), mostUnseen));
     this.#lookedAt = now;
-    const { pathname, line } = callSite();
-    this.#settle(pathname === '' ? nowhere : `${path.relative(process.cwd(), pathname)}:${line}`);
-  }
-
-  #settle(site: string): void {
-    if (this.#records > 0) this.#sites.add(site, this.#records, this.#bytes);
+    const count = this.#looks.push({ site: callSiteLater(), records: this.#records, bytes: this.#bytes });
     this.#records = 0;
     this.#bytes = 0;
+    if (count >= mostLooks) this.settleLooks();
+  }
+
+  /** Finds out the lines. Not to be called within a logging call: it takes ten times as long. */
+  settleLooks(): void {
+    for (const { site, records, bytes } of this.#looks.splice(0)) {
+      const { pathname, line } = site();
+      const name = pathname === '' ? nowhere : `${path.relative(process.cwd(), pathname)}:${line}`;
+      this.#weigh(name, records, bytes);
+    }
+  }
+
+  #weigh(site: string, records: number, bytes: number): void {
+    if (records > 0) this.#sites.add(site, records, bytes);
   }
 }
 

@@ -22,7 +22,13 @@ const own: readonly string[] =
 
 /** The nearest caller outside Sonde, packages and Node. To be asked while the logging call is still running. */
 export function callSite(): CallSite {
-  return siteIn(stack());
+  return callSiteLater()();
+}
+
+/** The same, found out when the answer is asked for: that takes many times as long as to remember the call. */
+export function callSiteLater(): () => CallSite {
+  const call = remembered();
+  return () => siteIn(String(call.stack));
 }
 
 /** The nearest frame of a stack that is outside Sonde, packages and Node. */
@@ -34,11 +40,12 @@ export function siteIn(stack: string): CallSite {
   return nowhere;
 }
 
-function stack(): string {
+/** Its text is made when somebody reads it. */
+function remembered(): Error {
   const before = Error.stackTraceLimit;
   Error.stackTraceLimit = deepest;
   try {
-    return String(new Error('call').stack);
+    return new Error('call');
   } finally {
     Error.stackTraceLimit = before;
   }
