@@ -1,11 +1,12 @@
 /** A port of Sonde's own, for scrapes, probes and operators. Whatever comes in there costs little and holds nobody. */
+import type { Cluster } from 'node:cluster';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { rootContext, runIn } from './context/context.ts';
 import { suppressed } from './context/suppression.ts';
 import { diagnostics } from './diagnostics.ts';
 import { ownServer } from './own-servers.ts';
-import { portHolder } from './port-holder.ts';
+import { type PortHolder, parentOf, portHolder } from './port-holder.ts';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -39,9 +40,6 @@ export interface ServerParts {
   readonly what: string;
   readonly path?: string;
   readonly handle: Handler;
-  readonly onListening?: () => void;
-  /** Asked where the port is taken: whether it is waited for, since who has it answers the same. */
-  readonly waits?: () => boolean;
 }
 
 /** Listens, or says in one line who holds the port; the app runs on either way. */
@@ -77,36 +75,46 @@ function answer(handle: Handler, request: IncomingMessage, response: ServerRespo
   if (request.readableFlowing === null) request.resume();
 }
 
-/** After the first attempt: workers that start together do not know yet which of them was the first. */
 const waitMillis = 1_000;
 
 /** `exclusive`: a cluster's worker would else share the port with its siblings, and answer for itself alone. */
 function listening(server: Server, parts: ServerParts): { readonly ready: Promise<void>; end(): void } {
-  const { host, port, waits } = parts;
+  const { host, port } = parts;
   const { promise: ready, resolve } = Promise.withResolvers<void>();
   let timer: NodeJS.Timeout | undefined;
   const listen = () => server.listen({ host, port, exclusive: true });
   const onError = (error: NodeJS.ErrnoException) => {
-    const isFirst = timer === undefined;
-    const isWaited = error.code === 'EADDRINUSE' && waits !== undefined && (isFirst || waits());
     resolve();
-    if (!isWaited) return tellOf(error, parts);
-    timer = setTimeout(listen, waitMillis).unref();
+    const holder = error.code === 'EADDRINUSE' ? portHolder(port) : undefined;
+    const kin = holder && kinshipWith(holder.id);
+    if (kin === undefined) tellOf(error, holder, parts);
+    if (kin === 'sibling') timer = setTimeout(listen, waitMillis).unref();
   };
   server.on('error', onError).once('listening', () => {
     server.off('error', onError).on('error', () => undefined);
-    parts.onListening?.();
     resolve();
   });
   listen();
   return { ready, end: () => clearTimeout(timer) };
 }
 
+/**
+ * Of a cluster one process has the port, and that is as it should be: the primary, which does not come back where it ends, or
+ * one of the workers, in whose place the next one comes.
+ */
+function kinshipWith(holder: number): 'primary' | 'sibling' | undefined {
+  if (!process.connected) return undefined;
+  const { isWorker } = process.getBuiltinModule('node:cluster') as unknown as Cluster;
+  if (!isWorker) return undefined;
+  if (holder === process.ppid) return 'primary';
+  return parentOf(holder) === process.ppid ? 'sibling' : undefined;
+}
+
 function tellOf(
   { code, message }: NodeJS.ErrnoException,
+  holder: PortHolder | undefined,
   { host, port, what, path = '' }: ServerParts,
 ): void {
-  const holder = code === 'EADDRINUSE' ? portHolder(port) : undefined;
-  const why = code === 'EADDRINUSE' ? `the port is taken${holder ? ` by ${holder}` : ''}` : message;
+  const why = code === 'EADDRINUSE' ? `the port is taken${holder ? ` by ${holder.text}` : ''}` : message;
   diagnostics.warn('SONDE_ERR_PORT', `${what} not served at http://${host}:${port}${path}: ${why}.`);
 }

@@ -2,14 +2,27 @@
 
 const listens = '0A';
 
-/** `node app.js (process 42)`; `undefined` where nobody can know. Never throws. */
-export function portHolder(port: number): string | undefined {
+export interface PortHolder {
+  readonly id: number;
+  /** `node (process 42)`. */
+  readonly text: string;
+}
+
+/** `undefined` where nobody can know. Never throws. */
+export function portHolder(port: number): PortHolder | undefined {
   try {
     const inodes = socketsOn(port);
     return inodes.size === 0 ? undefined : processWith(inodes);
   } catch {
     return undefined;
   }
+}
+
+/** The process that started this one; `undefined` where nobody can know. */
+export function parentOf(id: number): number | undefined {
+  // The name before it is whatever the process says.
+  const [, parent] = /^.*\) \S (\d+)/s.exec(readOr(`/proc/${id}/stat`)) ?? [];
+  return parent === undefined ? undefined : Number(parent);
 }
 
 function fs(): typeof import('node:fs') {
@@ -35,14 +48,14 @@ function readOr(file: string): string {
 /** A machine with more processes than this is not searched to its end: the app is waiting. */
 const mostProcesses = 2_000;
 
-function processWith(inodes: ReadonlySet<string>): string | undefined {
+function processWith(inodes: ReadonlySet<string>): PortHolder | undefined {
   const processes = fs()
     .readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name));
   const id = processes.slice(0, mostProcesses).find((each) => holds(each, inodes));
   if (id === undefined) return undefined;
   const command = readOr(`/proc/${id}/comm`).trim() || 'a process';
-  return `${command} (process ${id})`;
+  return { id: Number(id), text: `${command} (process ${id})` };
 }
 
 function holds(id: string, inodes: ReadonlySet<string>): boolean {

@@ -15,8 +15,6 @@ import { joinSiblings, type Siblings } from './siblings.ts';
 export interface Membership {
   /** Whether a primary serves a worker's metrics with its own: answered within a second. */
   readonly isServedByPrimary: Promise<boolean> | false;
-  /** Those that add up among themselves, where the primary does not. */
-  readonly siblings: () => Siblings | undefined;
   readonly gather: Gather;
   leave(): void;
 }
@@ -75,7 +73,6 @@ function workerOf(scrape: () => Scrape, worker: Worker): Membership {
   tell({ sonde: 'metrics.hello' });
   return {
     isServedByPrimary,
-    siblings: () => siblings,
     gather: async (own) => {
       await isServedByPrimary;
       return siblings?.gather(own) ?? own;
@@ -152,7 +149,6 @@ function primaryOf(cluster: Cluster): Membership {
   cluster.on('exit', onExit);
   return {
     isServedByPrimary: false,
-    siblings: () => undefined,
     gather: (own) => runIn(rootContext, () => gather(cluster, workers, own)),
     leave() {
       cluster.off('message', onMessage);

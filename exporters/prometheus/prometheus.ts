@@ -25,7 +25,7 @@ export function openPage({ config, addReader }: PrometheusParts): PrometheusPage
   const scrape: Scrape = new Scrape(cluster.gather);
   addReader(scrape);
   let isClosed = false;
-  const server = serverOf(config, scrape, cluster, () => isClosed);
+  const server = serverOf(config, scrape, cluster.isServedByPrimary, () => isClosed);
   return {
     server,
     serve: (request, response) => scrape.serve(request, response),
@@ -41,7 +41,7 @@ export function openPage({ config, addReader }: PrometheusParts): PrometheusPage
 async function serverOf(
   { exporters, prometheus }: Config['metrics'],
   scrape: Scrape,
-  { isServedByPrimary, siblings }: Membership,
+  isServedByPrimary: Membership['isServedByPrimary'],
   isClosed: () => boolean,
 ): Promise<BoundedServer | undefined> {
   if (!exporters.includes('prometheus')) return undefined;
@@ -52,8 +52,6 @@ async function serverOf(
   const server = startServer({
     ...{ host, port, what: 'Metrics are', path: '/metrics' },
     handle: (request, response) => route(scrape, request, response),
-    onListening: () => siblings()?.serve(),
-    waits: siblings() && (() => siblings()?.isServed() === true),
   });
   await server.ready;
   return server;

@@ -13,10 +13,6 @@ import { WorkerFolder } from './worker-folder.ts';
 
 export interface Siblings {
   gather(own: Collection): Promise<Collection>;
-  /** Says that this worker has the port that one of them can have. */
-  serve(): void;
-  /** Whether one of them has it. */
-  isServed(): boolean;
   /** With what this worker has counted to its end. */
   leave(last: readonly CollectedScope[]): void;
 }
@@ -56,8 +52,6 @@ export function joinSiblings({ primary, script, worker, collect }: Sibling): Sib
   });
   return {
     gather: (own) => runIn(rootContext, () => gather(folder, id, worker, own)),
-    serve: () => folder.serve(id),
-    isServed: () => folder.isServed(),
     leave(last) {
       server.close();
       folder.bury(id, withoutSecrets(last));

@@ -22,7 +22,6 @@ const mostIds = 200;
 const lockPatienceMillis = 300;
 const staleMillis = 86_400_000;
 const buriedName = 'gone.json';
-const servingName = 'serving';
 const prefix = 'sonde-workers-';
 
 export class WorkerFolder {
@@ -91,20 +90,6 @@ export class WorkerFolder {
       fs.rmSync(lock, { force: true });
     }
     return true;
-  }
-
-  /** Says that this worker answers at the port of all. */
-  serve(id: string): void {
-    fs.writeFileSync(join(this.#path, servingName), id, { mode: 0o600 });
-  }
-
-  /** Whether a worker that may still live answers there. */
-  isServed(): boolean {
-    try {
-      return this.ids().includes(fs.readFileSync(join(this.#path, servingName), 'utf8'));
-    } catch {
-      return false;
-    }
   }
 
   /** In one step, so that whoever reads sees the sum before or after, and never half of it. */

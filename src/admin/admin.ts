@@ -21,6 +21,8 @@ export function openAdmin(config: Config, status: () => Status): BoundedServer {
   const { port = 0, host = loopback, token } = config.admin;
   if (config.admin.host === undefined && config.surroundings.kubernetes) tellOfLoopback(port);
   const guard: GuardOptions = { host, token };
+  // Opened at once, and in each worker of a cluster: what is measured before somebody looks is on it.
+  metricsPage();
   const routes = routesOf(status);
   return startServer({
     ...{ host, port, what: 'The admin port is', path: '/' },

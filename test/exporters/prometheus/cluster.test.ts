@@ -122,6 +122,33 @@ describe('metrics of a cluster', function () {
     expect(ended.lines.filter((line) => 'page' in line)).to.deep.equal([{ page: '# HELP target_info T' }]);
   });
 
+  it('are on the admin port of the primary, the sum of all, and no worker says that it is taken (A68)', async () => {
+    const folder = appFolder([]);
+    const script = `
+      const cluster = require('node:cluster');
+      const { counter } = require('sonde');
+      const { SONDE_ADMIN_PORT: port } = process.env;
+      const ask = async () => (await fetch('http://127.0.0.1:' + port + '/metrics', { headers: { connection: 'close' } })).text();
+      const tell = async () => {
+        const sum = /^jobs_done_total.* (\\d+)$/m.exec(await ask())?.[1];
+        if (sum !== '2') return setTimeout(tell, 50);
+        console.log(JSON.stringify({ sum }));
+        for (const worker of Object.values(cluster.workers)) worker.send('end');
+      };
+      if (cluster.isPrimary) {
+        cluster.fork();
+        cluster.fork();
+        tell();
+      } else {
+        counter('jobs.done').add(1);
+        process.on('message', (message) => message === 'end' && process.disconnect());
+      }`;
+    writeFileSync(join(folder, 'app.cjs'), script);
+    const env = { SONDE_ADMIN_PORT: String(await freePort()), SONDE_OTLP: 'off' };
+    const ended = await runNode(['--require', 'sonde/register', 'app.cjs'], { cwd: folder, env });
+    expect([ended.code, ended.stderr, ended.lines]).to.deep.equal([0, '', [{ sum: '2' }]]);
+  });
+
   async function scopes(shift = 0): Promise<CollectedScope[]> {
     const { meter, reader } = metered({ views: [{ instrumentName: 'e', aggregation: { type: 5 } }] });
     meter.createUpDownCounter('open').add(1);
