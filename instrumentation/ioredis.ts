@@ -20,10 +20,14 @@ interface Client {
   };
 }
 
+/** On what is followed: a command passes more than once, from the queue of a client that was not connected, and by redirections. */
+const met = Symbol('sonde.met');
+
 /** What tells a command's end: its client calls one of the two, whether it has a callback or a promise. */
 interface Settling {
-  resolve(value: unknown): void;
-  reject(error: unknown): void;
+  resolve: (value: unknown) => void;
+  reject: (error: unknown) => void;
+  [met]?: boolean;
 }
 
 interface Command extends Settling {
@@ -48,10 +52,8 @@ export function ioredis(): Instrumentation {
     modules: ['ioredis', 'iovalkey'],
     patch(exports, _specifier, sensors) {
       const database = databaseSensor(sensors);
-      /** A command passes more than once: from the queue of a client that was not connected, and by redirections. */
-      const met = new WeakSet<object>();
-      done.once(exports.Redis.prototype, (prototype) => patchClient(prototype, database, met, sensors));
-      done.once(exports.Pipeline.prototype, (prototype) => patchPipeline(prototype, database, met));
+      done.once(exports.Redis.prototype, (prototype) => patchClient(prototype, database, sensors));
+      done.once(exports.Pipeline.prototype, (prototype) => patchPipeline(prototype, database));
     },
     disable: done.undo,
   };
@@ -72,17 +74,12 @@ function isHandshake({ status }: Client, { name }: Command): boolean {
   return status === 'connect' && handshake.has(name) && activeContext() === rootContext;
 }
 
-function patchClient(
-  prototype: object,
-  database: Database,
-  met: WeakSet<object>,
-  { meter }: Sensors,
-): (() => void)[] {
+function patchClient(prototype: object, database: Database, { meter }: Sensors): (() => void)[] {
   const count = cacheCounter(meter);
   const sendCommand = (original: Method): Method =>
     function (this: Client, command: Command, ...rest) {
-      if (!met.has(command) && !isHandshake(this, command)) {
-        met.add(command);
+      if (!command[met] && !isHandshake(this, command)) {
+        command[met] = true;
         const statement = readCommand(command.name, command.args?.length ?? 0);
         const call = database.start(targetOf(this), statement);
         if (call !== undefined) follow(command, call, (value) => count(statement.operation, value));
@@ -99,12 +96,12 @@ function patchClient(
   ];
 }
 
-function patchPipeline(prototype: object, database: Database, met: WeakSet<object>): (() => void)[] {
+function patchPipeline(prototype: object, database: Database): (() => void)[] {
   const exec = (original: Method): Method =>
     function (this: Pipeline, ...args) {
-      if (!met.has(this) && this._transactions === 0) {
-        met.add(this);
-        for (const command of this._queue) met.add(command);
+      if (!this[met] && this._transactions === 0) {
+        this[met] = true;
+        for (const command of this._queue) command[met] = true;
         const isMulti = this._queue[0]?.name === 'multi';
         const size = this._queue.length - (isMulti ? 2 : 0);
         const statement = isMulti ? batches.MULTI : batches.PIPELINE;
@@ -119,25 +116,17 @@ function patchPipeline(prototype: object, database: Database, met: WeakSet<objec
 /** Answers of a cluster that send the client elsewhere: the command is still on its way. */
 const redirections = new Set(['MOVED', 'ASK', 'TRYAGAIN', 'CLUSTERDOWN']);
 
+/** Its own two properties, that the client has just set: what `override` does would cost more than the span. */
 function follow(settling: Settling, call: DatabaseCall, answered: (value: unknown) => void): void {
-  override<Method>(
-    settling,
-    'resolve',
-    (original) =>
-      function (this: unknown, value) {
-        answered(value);
-        call.end();
-        return original.call(this, value);
-      },
-  );
-  override<Method>(
-    settling,
-    'reject',
-    (original) =>
-      function (this: unknown, error) {
-        const fault = faultOf(error);
-        if (!redirections.has(fault.type)) call.fail(fault);
-        return original.call(this, error);
-      },
-  );
+  const { resolve, reject } = settling;
+  settling.resolve = function (this: unknown, value) {
+    answered(value);
+    call.end();
+    return resolve.call(this, value);
+  };
+  settling.reject = function (this: unknown, error) {
+    const fault = faultOf(error);
+    if (!redirections.has(fault.type)) call.fail(fault);
+    return reject.call(this, error);
+  };
 }
