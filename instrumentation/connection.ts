@@ -35,8 +35,8 @@ export interface Opening {
   made?(owner: any): Follower | undefined;
 }
 
-/** Callbacks that are followed already: pools ask themselves again for those that had to wait. */
-const followed = new WeakSet<object>();
+/** On callbacks that are followed already: pools ask themselves again for those that had to wait. */
+const followed = Symbol('sonde.followed');
 
 /**
  * `connect` in the root context, its callback in the caller's, whether the callback is the first argument or the
@@ -53,7 +53,7 @@ export function openedByNobody({
   return (original) =>
     function (this: object, ...args) {
       const at = args.findIndex((each) => typeof each === 'function');
-      if (at >= 0 && followed.has(args[at])) return original.apply(this, args);
+      if (at >= 0 && args[at][followed] === true) return original.apply(this, args);
       if (pool !== undefined) notePool(pool, this);
       const caller = activeContext();
       const startTime = Date.now();
@@ -76,6 +76,7 @@ function following(callback: Callback, { got, refused }: Follower): Callback {
     else got(results[0]);
     return callback.call(this, error, ...results);
   }
-  followed.add(called);
+  // A property: a WeakSet of so many that live so shortly costs a microsecond each.
+  called[followed] = true;
   return called;
 }

@@ -93,11 +93,13 @@ export function databaseSensor(sensors: Sensors): Database {
 
   function prepare(target: DatabaseTarget, sql: string | SqlStatement): Prepared {
     const statement = typeof sql === 'string' ? readSql(sql, target.system) : sql;
-    const known = prepared.get(target) ?? new WeakMap<SqlStatement, Prepared>();
-    const found = known.get(statement) ?? describe(target, statement, duration);
-    prepared.set(target, known);
-    known.set(statement, found);
-    return found;
+    const known = prepared.get(target);
+    const found = known?.get(statement);
+    if (found !== undefined) return found;
+    const made = describe(target, statement, duration);
+    if (known === undefined) prepared.set(target, new WeakMap([[statement, made]]));
+    else known.set(statement, made);
+    return made;
   }
 
   return {
