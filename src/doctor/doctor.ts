@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { resolveConfig } from '../config/resolve.ts';
 import { runApp } from './app-run.ts';
+import { bundle } from './bundle.ts';
 import { copies } from './copies.ts';
 import { dumps } from './dumps.ts';
 import { endpoints } from './endpoints.ts';
@@ -17,7 +18,7 @@ import { signals } from './signals.ts';
 const usage = 'Usage: sonde doctor [--json] [-- node app.js]';
 const examinations: readonly Examination[] = [
   ...[node, copies, settings, endpoints],
-  ...[loading, signals, operations, dumps, loggers],
+  ...[loading, bundle, signals, operations, dumps, loggers],
 ];
 const probe = join(import.meta.dirname, 'parts/doctorProbe.cjs');
 
@@ -29,10 +30,11 @@ function scriptOf([, ...args]: readonly string[]): string {
 }
 
 async function examine(command: readonly string[]): Promise<Told[]> {
-  process.argv[1] = scriptOf(command);
+  const script = scriptOf(command);
+  process.argv[1] = script;
   const { config, problems } = resolveConfig();
   const run = command.length === 0 ? undefined : await runApp(command, probe);
-  const patient: Patient = { folder: process.cwd(), config, problems, run };
+  const patient: Patient = { folder: process.cwd(), script, config, problems, run };
   const asked = examinations.filter(({ needsRun }) => run !== undefined || needsRun !== true);
   return Promise.all(asked.map(async (one) => ({ name: one.name, ...(await one.examine(patient)) })));
 }

@@ -20,6 +20,8 @@ export interface Outcome {
 export interface Patient {
   /** The app's folder. */
   readonly folder: string;
+  /** Of the app, as its command names it. */
+  readonly script: string;
   readonly config: Config;
   readonly problems: readonly Problem[];
   /** Absent where no command was given. */

@@ -5,6 +5,7 @@ import http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { type BuildOptions, buildSync } from 'esbuild';
 import { type Ended, runNode } from '../support/child.ts';
 import { appFolder } from '../support/tarball.ts';
 
@@ -166,6 +167,27 @@ query('SELECT 1').then(() => setTimeout(() => undefined, 6_000));`,
     what: /^Callbacks of pg lose their context$/,
     line: /keepContext/,
   },
+  ...[false, true].map(
+    (minify): Mistake => ({
+      name: `a library is inside the bundle${minify ? ', minified' : ''}`,
+      packages: ['express'],
+      seed(folder) {
+        writeFileSync(join(folder, 'package.json'), '{ "name": "shop", "dependencies": { "express": "5" } }');
+        writeFileSync(join(folder, 'source.cjs'), `require('express')(); ${sound}`);
+        const [entryPoints, outfile] = [[join(folder, 'source.cjs')], join(folder, 'app.cjs')];
+        const options: BuildOptions = {
+          bundle: true,
+          platform: 'node',
+          logLevel: 'silent',
+          external: ['sonde'],
+        };
+        buildSync({ ...options, minify, entryPoints, outfile, allowOverwrite: true });
+      },
+      examination: 'Bundle',
+      what: /^Inside the bundle: express$/,
+      line: /--external:express$/,
+    }),
+  ),
   {
     name: 'another SDK is installed',
     seed(folder) {
@@ -310,6 +332,14 @@ process.once('SIGTERM', () => { require('node:fs').writeFileSync('ended', 'by it
     const ended = await doctor(folder, ['--', ...preloaded]);
     expect(ended.stdout).to.match(/received: [1-9]\d* spans[\s\S]*Nothing is wrong\.\n$/);
     expect(readFileSync(join(folder, 'ended'), 'utf8')).to.equal('by itself');
+  });
+
+  it('takes nothing for bundled that another file of the app loads', async () => {
+    const folder = folderOf(`${sound} require('./routes.cjs');`, ['express']);
+    writeFileSync(join(folder, 'package.json'), '{ "name": "shop", "dependencies": { "express": "5" } }');
+    writeFileSync(join(folder, 'routes.cjs'), "require('express')();");
+    const ended = await doctor(folder, ['--', ...preloaded]);
+    expect(ended.stdout).to.match(/patched: .*express[\s\S]*inside: none[\s\S]*Nothing is wrong\.\n$/);
   });
 
   it('finds nothing wrong in an app that ends by process.exit()', async () => {
