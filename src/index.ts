@@ -30,6 +30,7 @@ export type { Mask } from './processing/masks.ts';
 export type { EndOptions, InitOptions, Sonde, Status } from './sonde.ts';
 export type { WrapHandlerOptions } from './traces/handler.ts';
 export type { JobOptions } from './traces/job.ts';
+export type { SamplingRule } from './traces/sampling-rule.ts';
 
 export const addContext: Core['addContext'] = core.addContext;
 export const annotate: Core['annotate'] = core.annotate;

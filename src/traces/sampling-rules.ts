@@ -20,7 +20,19 @@ export function byRules(rules: readonly SamplingRule[], ratio: number, service: 
   };
 }
 
-function testOf({ route, name, kind, attributes = {} }: SamplingRule): Test {
+/** What an app hands in may throw when it is looked at: then no rule is about it. */
+function testOf(rule: SamplingRule): Test {
+  const test = unguarded(rule);
+  return (name, options) => {
+    try {
+      return test(name, options);
+    } catch {
+      return false;
+    }
+  };
+}
+
+function unguarded({ route, name, kind, attributes = {} }: SamplingRule): Test {
   const tests: Test[] = Object.entries(attributes).map(([key, value]) => {
     const matches = glob(String(value));
     return (_name, options) => {

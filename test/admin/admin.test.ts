@@ -154,17 +154,28 @@ describe('the admin port', function () {
       SONDE_ADMIN_PORT: String(port),
       SONDE_ADMIN_TOKEN: 'hunter2hunter2',
       SONDE_LOG_LEVEL: 'info,shop=debug',
+      OTEL_TRACES_SAMPLER: 'sonde_rules',
+      OTEL_TRACES_SAMPLER_ARG: '0.1',
+      SONDE_SAMPLING_RULES: 'http.request.method=PUT route=/a%20b 0.5 3/s;drop',
+      SONDE_TRACES_PER_SECOND: '50',
       OTEL_EXPORTER_OTLP_ENDPOINT: 'http://ada:hunter2hunter2@127.0.0.1:1',
       OTEL_EXPORTER_OTLP_HEADERS: 'x-key=hunter2hunter2',
     };
     const ended = await runNode(['--require', 'sonde/register', '--eval', app], { cwd: appFolder(), env });
     const told = ended.lines.find(({ levels }) => levels);
     expect(ended.code, ended.stderr).to.equal(0);
-    expect(told?.status).to.include({ mode: 'running', ready: true });
+    expect(told?.status).to.include({
+      ...{ mode: 'running', ready: true },
+      sampler: 'sonde_rules{2 rules, else 0.1}, at most 50 traces a second',
+    });
     const { configuration } = told!.status;
     expect(configuration['logs.level']).to.deep.equal({
       value: 'info,shop=debug',
       source: 'env SONDE_LOG_LEVEL',
+    });
+    expect(configuration['traces.rules']).to.deep.equal({
+      value: ['route=/a%20b http.request.method=PUT 0.5 3/s', 'drop'],
+      source: 'env SONDE_SAMPLING_RULES',
     });
     expect(configuration['admin.token'].value).to.equal('[redacted]');
     expect(configuration['db.nPlusOne']).to.deep.equal({ value: 5, source: 'default' });

@@ -19,6 +19,7 @@ import { defineEvent } from '../../src/logs/define-event.ts';
 import { audit, security } from '../../src/logs/security.ts';
 import { metrics } from '../../src/metrics/mount.ts';
 import { mask } from '../../src/processing/masks.ts';
+import { identityTracerProvider } from '../../src/traces/identity-tracer.ts';
 import { runJob, wrapJob } from '../../src/traces/job.ts';
 import { redactor } from '../../src/traces/redactor.ts';
 import { samplerOf } from '../../src/traces/sampler.ts';
@@ -48,6 +49,12 @@ const provider = new SondeTracerProvider({
   ],
 });
 const tracer = provider.getTracer('hostile');
+const ruled = samplerOf({
+  ...defaults.traces,
+  sampler: 'sonde_rules',
+  rules: [{ route: '/a*', name: 'x*', kind: 'server', attributes: { value: '*' } }],
+});
+const identities = identityTracerProvider({ sampler: ruled, ids: idGenerator }).getTracer('hostile');
 const { meter } = metered();
 const propagation = createPropagation(defaults);
 const logger = apiLoggerProvider.getLogger('hostile.api');
@@ -61,6 +68,9 @@ const span = (say: (span: Span, value: any) => unknown) => (value: any) => {
 };
 
 const calls: Record<string, (value: any) => unknown> = {
+  'the attributes that a rule of the sampler looks at': (value) =>
+    identities.startSpan('x', { kind: value, attributes: { value, 'url.path': value } }),
+  'what a rule of the sampler looks at': (value) => identities.startSpan(value, { attributes: value }),
   'span.setAttribute': span((one, value) => one.setAttribute('value', value)),
   'span.setAttribute name': span((one, value) => one.setAttribute(value, 1)),
   'span.setAttributes': span((one, value) => one.setAttributes(value)),

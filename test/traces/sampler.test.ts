@@ -5,6 +5,7 @@ import { type Config, defaults } from '../../src/config/config.ts';
 import { idGenerator } from '../../src/context/ids.ts';
 import { parseTracestate } from '../../src/context/tracestate.ts';
 import { type Answer, decisions } from '../../src/traces/decide.ts';
+import { identityTracerProvider } from '../../src/traces/identity-tracer.ts';
 import { readOt } from '../../src/traces/ot-state.ts';
 import { samplerOf } from '../../src/traces/sampler.ts';
 import type { SamplingRule } from '../../src/traces/sampling-rule.ts';
@@ -187,6 +188,23 @@ describe('sonde_rules', () => {
     expect(ask('c0000000000000', 'nightly')).to.deep.equal([true, 'ot=th:c']);
     expect(ask('bfffffffffffff', 'nightly')).to.deep.equal([false, undefined]);
     expect(ask('bfffffffffffff', 'other')).to.deep.equal([true, 'ot=th:8']);
+  });
+
+  it('decides as well where no span is recorded, and sends the threshold on', () => {
+    const rules: SamplingRule[] = [{ route: '/orders/:id', sample: 'keep' }, { sample: 'drop' }];
+    const provider = identityTracerProvider({
+      sampler: sampler({ sampler: 'sonde_rules', rules }),
+      ids: idGenerator,
+    });
+    const start = (path: string) => {
+      const { traceFlags, traceState } = provider
+        .getTracer('a')
+        .startSpan('GET', request(path))
+        .spanContext();
+      return [traceFlags, traceState?.serialize()];
+    };
+    expect(start('/orders/7')).to.deep.equal([1, 'ot=th:0']);
+    expect(start('/cart')).to.deep.equal([0, undefined]);
   });
 
   it("follows the caller's decision before any rule", () => {
