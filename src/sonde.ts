@@ -2,7 +2,6 @@
 import type { Options } from './config/config.ts';
 import type { Volume } from './delivery/ledger.ts';
 import type { OfficialParts } from './official.ts';
-import type { HeldState } from './traces/holding.ts';
 
 /** What `init` takes: any part of the configuration, and official OpenTelemetry parts to use unchanged. */
 export type InitOptions = Options & { readonly sdk?: OfficialParts };
@@ -26,6 +25,15 @@ export interface DeliveryState {
   };
   /** What the last attempt that did not succeed met, for people. */
   readonly lastError?: string;
+}
+
+/** What waits for the verdict of `sonde_tail`. */
+export interface HeldState {
+  readonly traces: number;
+  /** Estimated. */
+  readonly bytes: number;
+  /** Milliseconds for which the oldest trace has been waiting. */
+  readonly oldestMillis: number;
 }
 
 export interface Status {

@@ -11,6 +11,7 @@ import { diagnostics } from '../diagnostics.ts';
 import { isNeverHeld } from '../logs/details.ts';
 import type { LogRecord } from '../logs/record.ts';
 import { weightOf } from '../logs/record-weight.ts';
+import type { HeldState } from '../sonde.ts';
 import { parseSlow, type SlowLimits, slowMillisOf } from './slow-limits.ts';
 import { spanWeight } from './span-weight.ts';
 import { Verdicts } from './verdicts.ts';
@@ -25,15 +26,6 @@ export interface Outlets {
   detail(record: LogRecord): void;
   /** A record that only waited for its verdict to be sent. */
   told(record: LogRecord): void;
-}
-
-/** What waits for its verdict. */
-export interface HeldState {
-  readonly traces: number;
-  /** Estimated. */
-  readonly bytes: number;
-  /** Milliseconds for which the oldest trace has been waiting. */
-  readonly oldestMillis: number;
 }
 
 /** Why a trace is kept. */
