@@ -314,7 +314,7 @@ function openSpool(common: Common): void {
 }
 
 function spanPath(common: Common): Path<ItemOf['traces']> {
-  return pathOf(common, 'traces', common.parts.config.traces.batch);
+  return pathOf(common, 'traces', common.parts.config.traces.batch, { weightOf });
 }
 
 function logPath(common: Common): Path<ItemOf['logs']> {
@@ -326,6 +326,7 @@ function logPath(common: Common): Path<ItemOf['logs']> {
   const isError = isAtLeast(severity.ERROR);
   return pathOf(common, 'logs', logs.batch, {
     laneOf: (record) => (isError(record) ? 'errors' : 'logs'),
+    weightOf,
     onPacked: () => scales.settleLooks(),
     ...(spool.dir !== undefined && {
       isUrgent: isError,

@@ -20,6 +20,8 @@ export interface PathParts<Item> {
   pack(items: readonly Item[]): Encoded;
   /** How many of what is counted are in an item: points in a collection. One where absent. */
   countOf?(item: Item): number;
+  /** Its bytes; absent where an item is a request of its own. */
+  weightOf?(item: Item): number;
   /** Its place in the order of sending; the signal's own where absent. */
   laneOf?(item: Item): Lane;
   /** Whether an item must be safe before the call that made it returns: from the death of the process. */
@@ -50,6 +52,7 @@ export class Path<Item> {
       signal,
       batch: { ...batch, scheduleDelayMillis: Math.min(batch.scheduleDelayMillis, parts.packMillis) },
       countOf: parts.countOf,
+      weightOf: parts.weightOf,
       pack: timed(always, (items: readonly Item[]) => this.#pack(items)),
       refuse: (count) => books.lose(signal, count, 'shutdown', 'born after shutdown'),
     });
@@ -78,8 +81,8 @@ export class Path<Item> {
   }
 
   add(item: Item): void {
-    this.#hopper.add(item);
-    if (this.#parts.isUrgent?.(item)) this.#hopper.pack();
+    if (this.#parts.isUrgent?.(item)) this.#hopper.addUrgent(item);
+    else this.#hopper.add(item);
   }
 
   /** Everything taken so far has met its fate, or `timeoutMillis` are over. */

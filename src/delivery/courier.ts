@@ -21,8 +21,11 @@ export interface CourierParts {
   isHopeless(): boolean;
 }
 
-/** gRPC receivers take 4 MB at most where nobody has told them otherwise. */
-export const mostBytes: number = 3_145_728;
+/**
+ * A receiver takes 4 MB at most, by gRPC, where nobody has told it otherwise; to put more than this together, or to read
+ * it from the disk, takes more than 2 ms.
+ */
+export const mostBytes: number = 1_048_576;
 /** A receiver that has just come back gets its breath between the requests of a backlog. Milliseconds. */
 const breathMillis = 5;
 /** Who takes longer than this to accept a request has enough to do. Milliseconds. */

@@ -71,6 +71,55 @@ describe('the hopper', () => {
     expect(new Set(turns).size).to.equal(3);
   });
 
+  it('packs large items by their bytes, 256 kB in a turn, whatever the size of a batch', async () => {
+    const packed: number[][] = [];
+    const hopper = new Hopper<number>({
+      signal: 'traces',
+      batch: { ...config, maxQueueSize: 2048, maxExportBatchSize: 512 },
+      weightOf: (bytes) => bytes,
+      pack: (items) => void packed.push([...items]),
+      refuse: () => undefined,
+    });
+    const kilobytes = [100, 100, 100, 300, 20, 20, 200].map((each) => each * 1024);
+    for (const bytes of kilobytes) hopper.add(bytes);
+    expect(packed).to.deep.equal([]);
+    await eventually(() => packed.flat().length === 4);
+    hopper.pack();
+    expect(packed.map((slice) => slice.map((bytes) => bytes / 1024))).to.deep.equal([
+      [100, 100],
+      [100],
+      [300],
+      [20, 20, 200],
+    ]);
+  });
+
+  it('keeps no more than 4 MB of a burst within one turn', () => {
+    const packed: number[] = [];
+    const hopper = new Hopper<number>({
+      signal: 'traces',
+      batch: { ...config, maxQueueSize: 2048, maxExportBatchSize: 512 },
+      weightOf: () => 65_536,
+      pack: ({ length }) => void packed.push(length),
+      refuse: () => undefined,
+    });
+    for (const n of numbers(1000)) {
+      hopper.add(n);
+      expect(hopper.size).to.be.below(64);
+    }
+    expect(Math.max(...packed)).to.equal(4);
+  });
+
+  it('packs an urgent item by itself, at once, and leaves the others where they are', () => {
+    const { hopper, packed, refused } = hopperOf();
+    hopper.add(1);
+    hopper.addUrgent(2);
+    expect([packed, hopper.size]).to.deep.equal([[[2]], 1]);
+    hopper.close();
+    hopper.addUrgent(3);
+    expect([packed, refused()]).to.deep.equal([[[2], [1]], 1]);
+    expect(heard.counted('emitted.traces')).to.equal(3);
+  });
+
   it('packs what there is after the delay', async () => {
     const { hopper, packed } = hopperOf({ scheduleDelayMillis: 5 });
     hopper.add(1);
