@@ -61,12 +61,12 @@ const drivers: Record<string, Driver> = {
   pg: {
     make: pg,
     before: requirePostgres,
-    name: 'postgres',
+    name: 'template1',
     limits: { limit: 2, 'idle.min': 0 },
     creates: true,
     told: 2,
     async open(timeoutMillis = 0) {
-      const place = { host: '127.0.0.1', user: 'postgres', database: 'postgres' };
+      const place = { host: '127.0.0.1', user: 'postgres', database: 'template1' };
       const { Pool } = require('pg');
       const pool = new Pool({ ...place, max: 2, connectionTimeoutMillis: timeoutMillis });
       return {
