@@ -22,18 +22,21 @@ export function serverTarget(server: Server, defaultPort: number): DatabaseTarge
   };
 }
 
-/** The target of each owner as `describe` gives it; anew when the app has moved the owner to another namespace. */
+/**
+ * The target of each owner as `describe` gives it; anew when the app or the driver has moved the owner, as its `place`
+ * shows: the namespace, for most.
+ */
 export function rememberedTarget<O extends object>(
-  namespaceOf: (owner: O) => string | undefined,
-  describe: (owner: O, namespace: string | undefined) => DatabaseTarget,
+  placeOf: (owner: O) => string | undefined,
+  describe: (owner: O, place: string | undefined) => DatabaseTarget,
 ): (owner: O) => DatabaseTarget {
-  const known = new WeakMap<O, { readonly namespace: string | undefined; readonly target: DatabaseTarget }>();
+  const known = new WeakMap<O, { readonly place: string | undefined; readonly target: DatabaseTarget }>();
   return (owner) => {
-    const namespace = namespaceOf(owner);
+    const place = placeOf(owner);
     const found = known.get(owner);
-    if (found !== undefined && found.namespace === namespace) return found.target;
-    const target = describe(owner, namespace);
-    known.set(owner, { namespace, target });
+    if (found !== undefined && found.place === place) return found.target;
+    const target = describe(owner, place);
+    known.set(owner, { place, target });
     return target;
   };
 }

@@ -1,12 +1,21 @@
 /** ioredis and iovalkey: one span per command, one per pipeline or transaction, on single servers and clusters. */
-import { activeContext, rootContext } from '../src/context/context.ts';
+import { activeContext, bindTo, rootContext, runIn } from '../src/context/context.ts';
+import { suppressed } from '../src/context/suppression.ts';
 import type { Instrumentation, Sensors } from '../src/instrumentation.ts';
 import { type Method, openedByNobody } from './connection.ts';
 import { type Database, type DatabaseCall, databaseSensor } from './database.ts';
 import { rememberedTarget, serverTarget } from './database-target.ts';
 import { override } from './override.ts';
 import { patches } from './patches.ts';
-import { batches, cacheCounter, faultOf, readCommand, system } from './redis-command.ts';
+import {
+  batches,
+  cacheCounter,
+  clusterOpening,
+  endBatch,
+  faultOf,
+  readCommand,
+  system,
+} from './redis-command.ts';
 
 /** What is read of a client. */
 interface Client {
@@ -17,7 +26,10 @@ interface Client {
     readonly port?: number;
     readonly path?: string;
     readonly db?: number;
+    readonly connectionName?: string | null;
+    readonly sentinels?: readonly object[] | null;
   };
+  readonly stream?: { readonly remoteAddress?: string; readonly remotePort?: number };
 }
 
 /** On what is followed: a command passes more than once, from the queue of a client that was not connected, and by redirections. */
@@ -53,32 +65,62 @@ export function ioredis(): Instrumentation {
     patch(exports, _specifier, sensors) {
       const database = databaseSensor(sensors);
       done.once(exports.Redis.prototype, (prototype) => patchClient(prototype, database, sensors));
+      done.once(exports.Cluster.prototype, (prototype) => [
+        override<Method>(prototype, 'connect', openedByNobody({ ...clusterOpening, database })),
+        override<Method>(prototype, 'readyCheck', unseen),
+      ]);
       done.once(exports.Pipeline.prototype, (prototype) => patchPipeline(prototype, database));
     },
     disable: done.undo,
   };
 }
 
+const namespaceOf = ({ condition, options }: Client): string => String(condition?.select ?? options?.db ?? 0);
+
+/** A client of sentinels goes wherever the master is: the options say nothing of it, the socket does. */
+const masterOf = ({ options, stream }: Client) => (options?.sentinels ? (stream ?? {}) : undefined);
+
 const targetOf = rememberedTarget(
-  ({ condition, options }: Client) => String(condition?.select ?? options?.db ?? 0),
-  ({ options = {} }, namespace) => {
-    const { host = 'localhost', port, path } = options;
-    return serverTarget({ system, namespace, host, port, socketPath: path }, defaultPort);
+  (client: Client) => {
+    const master = masterOf(client);
+    const namespace = namespaceOf(client);
+    return master ? `${namespace} ${master.remoteAddress} ${master.remotePort}` : namespace;
+  },
+  (client) => {
+    const master = masterOf(client);
+    const { host = 'localhost', port, path } = client.options ?? {};
+    const place = master
+      ? { host: master.remoteAddress, port: master.remotePort }
+      : { host, port, socketPath: path };
+    return serverTarget({ system, namespace: namespaceOf(client), ...place }, defaultPort);
   },
 );
 
 const handshake = new Set(['info', 'auth', 'hello', 'select', 'client', 'readonly', 'ping']);
 
-/** The client's own words while it connects. */
-function isHandshake({ status }: Client, { name }: Command): boolean {
+/** A connection by which a cluster asks from time to time which server has what. */
+const refresher = 'ioredis-cluster(refresher)';
+
+/** The client's own words: those of a refresher, and most of them while it connects. */
+function isDriversOwn({ status, options }: Client, { name }: Command): boolean {
+  if (options?.connectionName?.startsWith(refresher)) return true;
   return status === 'connect' && handshake.has(name) && activeContext() === rootContext;
+}
+
+/** A cluster asks by itself whether all is well. */
+function unseen(original: Method): Method {
+  return function (this: object, ...args) {
+    const caller = activeContext();
+    const bound = args.map((each) => (typeof each === 'function' ? bindTo(caller, each) : each));
+    return runIn(suppressed(caller), () => original.apply(this, bound));
+  };
 }
 
 function patchClient(prototype: object, database: Database, { meter }: Sensors): (() => void)[] {
   const count = cacheCounter(meter);
   const sendCommand = (original: Method): Method =>
     function (this: Client, command: Command, ...rest) {
-      if (!command[met] && !isHandshake(this, command)) {
+      if (!command[met] && !isDriversOwn(this, command)) {
         command[met] = true;
         const statement = readCommand(command.name, command.args?.length ?? 0);
         const call = database.start(targetOf(this), statement);
@@ -106,11 +148,18 @@ function patchPipeline(prototype: object, database: Database): (() => void)[] {
         const size = this._queue.length - (isMulti ? 2 : 0);
         const statement = isMulti ? batches.MULTI : batches.PIPELINE;
         const call = database.start(targetOf(this.redis), statement, activeContext(), size);
-        if (call !== undefined) follow(this, call, () => {});
+        if (call !== undefined) follow(this, call, (answers) => endBatch(call, errorsIn(answers)));
       }
       return original.apply(this, args);
     };
   return [override<Method>(prototype, 'exec', exec)];
+}
+
+/** Each command's error, and those in the answer of a transaction, which is that of its last command. */
+function errorsIn(answers: any): unknown[] {
+  if (!Array.isArray(answers)) return [];
+  const [, inner] = answers.at(-1) ?? [];
+  return [...answers.map((answer) => answer?.[0]), ...(Array.isArray(inner) ? inner : [])];
 }
 
 /** Answers of a cluster that send the client elsewhere: the command is still on its way. */

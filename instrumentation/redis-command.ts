@@ -1,7 +1,8 @@
 /** What the clients of Redis have in common: how a command is named and shown, and what its answer says. */
 import type { Counter, Meter } from '@opentelemetry/api';
 import type { SqlStatement } from '../src/processing/sql.ts';
-import type { DatabaseFault } from './database.ts';
+import type { Opening } from './connection.ts';
+import type { DatabaseCall, DatabaseFault, DatabaseTarget } from './database.ts';
 
 /** Redis and what speaks its protocol: the conventions have one name for them. */
 export const system = 'redis';
@@ -57,6 +58,21 @@ export function faultOf(error: unknown): DatabaseFault {
   if (status !== undefined) return { type: status, statusCode: status };
   return { type: typeof code === 'string' && code !== '' ? code : (kind ?? name ?? '_OTHER') };
 }
+
+/** Ends the call of several commands: it has failed when one of them has, with the first that did. */
+export function endBatch(call: DatabaseCall, answers: unknown): void {
+  const error = Array.isArray(answers) && answers.find((answer) => answer instanceof Error);
+  if (error) call.fail(faultOf(error));
+  else call.end();
+}
+
+const cluster: DatabaseTarget = { system };
+
+/** How a cluster is opened: it is its servers, whichever of them answer. */
+export const clusterOpening: Pick<Opening, 'target' | 'fault'> = {
+  target: (): DatabaseTarget => cluster,
+  fault: faultOf,
+};
 
 const lookups = new Set(['GET', 'GETEX', 'GETDEL', 'HGET', 'JSON.GET']);
 

@@ -1,5 +1,5 @@
 /** node-redis: one span per command, one per pipeline or transaction, through clients, pools and clusters. */
-import { activeContext, bindTo } from '../src/context/context.ts';
+import { activeContext, bindTo, rootContext } from '../src/context/context.ts';
 import type { Instrumentation, Sensors } from '../src/instrumentation.ts';
 import { type Method, openedByNobody } from './connection.ts';
 import { poolSensor } from './connection-pool.ts';
@@ -8,7 +8,15 @@ import { rememberedTarget, serverTarget } from './database-target.ts';
 import { loadedExports } from './loaded-modules.ts';
 import { override } from './override.ts';
 import { patches } from './patches.ts';
-import { batches, cacheCounter, faultOf, readCommand, system } from './redis-command.ts';
+import {
+  batches,
+  cacheCounter,
+  clusterOpening,
+  endBatch,
+  faultOf,
+  readCommand,
+  system,
+} from './redis-command.ts';
 import { settled } from './settled.ts';
 
 /** What is read of a client. */
@@ -32,9 +40,13 @@ export function redis(): Instrumentation {
     modules: ['@redis/client'],
     patch(_exports, _specifier, sensors) {
       const database = databaseSensor(sensors);
-      for (const prototype of classes('index', 'default'))
+      for (const prototype of classes('cluster/index', 'default'))
+        done.once(prototype, () => [
+          override<Method>(prototype, 'connect', openedByNobody({ ...clusterOpening, database })),
+        ]);
+      for (const prototype of classes('client/index', 'default'))
         done.once(prototype, () => patchClient(prototype, database, sensors));
-      for (const prototype of classes('pool', 'RedisClientPool'))
+      for (const prototype of classes('client/pool', 'RedisClientPool'))
         done.once(prototype, () => patchPool(prototype, sensors));
     },
     disable: done.undo,
@@ -42,25 +54,36 @@ export function redis(): Instrumentation {
 }
 
 /** Version 5 does not export its classes, and both versions make heirs of them: the files have the ones that work. */
-function classes(file: 'index' | 'pool', name: string): object[] {
-  const path = new RegExp(`[\\\\/]@redis[\\\\/]client[\\\\/]dist[\\\\/]lib[\\\\/]client[\\\\/]${file}\\.js$`);
+function classes(file: string, name: string): object[] {
+  const path = new RegExp(`[\\\\/]@redis[\\\\/]client[\\\\/]dist[\\\\/]lib[\\\\/]${file}\\.js$`);
   return loadedExports(path).flatMap((exports) => exports[name]?.prototype ?? []);
 }
 
+/** What a client has selected since it was made. */
+const selected = new WeakMap<Client, string>();
+
 const ownerTarget = rememberedTarget(
-  ({ options }: Client) => String(options?.database ?? 0),
+  (owner: Client) => selected.get(owner) ?? String(owner.options?.database ?? 0),
   ({ options }, namespace) => {
     const { host = 'localhost', port, path } = options?.socket ?? {};
     return serverTarget({ system, namespace, host, port, socketPath: path }, defaultPort);
   },
 );
 
-const targetOf = (client: Client): DatabaseTarget => ownerTarget(client._self ?? client);
+const ownerOf = (client: Client): Client => client._self ?? client;
+
+const targetOf = (client: Client): DatabaseTarget => ownerTarget(ownerOf(client));
+
+/** What a cluster asks by itself, when it is opened and from time to time. */
+function isClusters(args: readonly unknown[] | undefined): boolean {
+  return args?.[0] === 'CLUSTER' && args[1] === 'SLOTS' && activeContext() === rootContext;
+}
 
 function patchClient(prototype: object, database: Database, { meter }: Sensors): (() => void)[] {
   const count = cacheCounter(meter);
   const sendCommand = (original: Method): Method =>
     function (this: Client, args, ...rest) {
+      if (isClusters(args)) return original.call(this, args, ...rest);
       const statement = readCommand(args?.[0], (args?.length ?? 1) - 1);
       const call = database.start(targetOf(this), statement);
       const answer = original.call(this, args, ...rest);
@@ -68,6 +91,7 @@ function patchClient(prototype: object, database: Database, { meter }: Sensors):
       return settled(
         answer,
         (value) => {
+          if (statement.operation === 'SELECT') selected.set(ownerOf(this), String(args[1]));
           count(statement.operation, value);
           call.end();
         },
@@ -78,19 +102,30 @@ function patchClient(prototype: object, database: Database, { meter }: Sensors):
   const batch =
     (kind: keyof typeof batches) =>
     (original: Method): Method =>
-      function (this: Client, commands, ...rest) {
+      function (this: Client, commands, selects, ...rest) {
         const call = database.start(targetOf(this), batches[kind], activeContext(), commands?.length);
-        const answer = original.call(this, commands, ...rest);
+        const answer = original.call(this, commands, selects, ...rest);
         if (call === undefined) return answer;
         return settled(
           answer,
-          () => call.end(),
+          (answers: any) => {
+            if (selects !== undefined) selected.set(ownerOf(this), String(selects));
+            endBatch(call, answers);
+          },
           (error) => call.fail(faultOf(error)),
         );
       };
 
+  /** Also of a pool's client that comes back with another database than it went with. */
+  const reset = (original: Method): Method =>
+    function (this: Client, ...args) {
+      selected.delete(ownerOf(this));
+      return original.apply(this, args);
+    };
+
   return [
     override<Method>(prototype, 'sendCommand', sendCommand),
+    override<Method>(prototype, 'reset', reset),
     override<Method>(prototype, '_executePipeline', batch('PIPELINE')),
     override<Method>(prototype, '_executeMulti', batch('MULTI')),
     override<Method>(

@@ -29,6 +29,10 @@ interface Library {
   pipeline(client: any): Promise<unknown>;
   transaction(client: any): Promise<unknown>;
   send(client: any, ...args: string[]): Promise<unknown>;
+  /** A client of this URL, which connects when it is told to. */
+  openUrl(url: string): any;
+  /** What a transaction whose watched key has changed does, and its `error.type`. */
+  readonly watched: readonly [outcome: string, error: string | undefined];
   patched(client: any): object[];
   readonly apps: readonly string[];
 }
@@ -51,6 +55,8 @@ const nodeRedis = (name: string): Library => {
     pipeline: (client) => client.multi().set('sonde:p', 's3cret').get('sonde:p').execAsPipeline(),
     transaction: (client) => client.multi().set('sonde:p', 's3cret').get('sonde:p').exec(),
     send: (client, ...args) => client.sendCommand(args),
+    openUrl: (url) => createClient({ url, socket: { reconnectStrategy: false } }).on('error', () => {}),
+    watched: ['WatchError', 'WatchError'],
     patched: (client) => [ownerOf(client, 'sendCommand')],
     subscribe: (client, channel, heard) => client.subscribe(channel, heard),
     apps: ['node-redis-require.cjs', 'node-redis-named.mjs', 'node-redis-dynamic.cjs'],
@@ -72,6 +78,8 @@ const ioRedis = (name: string, library = name): Library => {
     pipeline: (client) => client.pipeline().set('sonde:p', 's3cret').get('sonde:p').exec(),
     transaction: (client) => client.multi().set('sonde:p', 's3cret').get('sonde:p').exec(),
     send: (client, ...args) => client.call(...args),
+    openUrl: (url) => new Redis(url, { lazyConnect: true, retryStrategy: () => null }).on('error', () => {}),
+    watched: ['null', undefined],
     patched: () => [Redis.prototype, Pipeline.prototype],
     subscribe: (client, channel, heard) => client.on('message', heard).subscribe(channel),
     apps: [`${library}-require.cjs`, `${library}-named.mjs`],
@@ -153,6 +161,80 @@ for (const library of libraries) {
         expect(process.calls().map(({ attributes }) => attributes['db.operation.batch.size'])).to.deep.equal([
           2, 2,
         ]);
+      });
+
+      it('a command that fails in a pipeline or a transaction, as the failure of the call', async () => {
+        const failing = (batch: any) => batch.set('sonde:p', 's3cret').incr('sonde:p').get('sonde:p');
+        const batch = () => failing(client.multi());
+        const pipeline = () => (client.pipeline === undefined ? batch() : failing(client.pipeline()));
+        const run = (each: any) => (each.execAsPipeline === undefined ? each.exec() : each.execAsPipeline());
+        await caught(run(pipeline()));
+        await caught(batch().exec());
+        const seen = process.calls().map(({ name, attributes, status }) => ({ name, attributes, status }));
+        expect(seen.map(({ name }) => name)).to.deep.equal(['PIPELINE', 'MULTI']);
+        for (const { attributes } of seen) {
+          const first = { 'error.type': 'ERR', 'db.response.status_code': 'ERR' };
+          expect(attributes).to.include({ 'db.operation.batch.size': 3, ...first });
+        }
+        expect(JSON.stringify(seen)).to.not.include('s3cret');
+      });
+
+      it('a transaction that the server refuses whole', async () => {
+        const multi = client.multi().set('sonde:p', 's3cret');
+        const wrong = multi.addCommand?.(['NOSUCH', 's3cret']) ?? multi.call('NOSUCH', 's3cret');
+        const error = await caught(wrong.exec());
+        expect(error).to.be.instanceOf(Error);
+        const [span, ...more] = process.calls();
+        expect(more).to.deep.equal([]);
+        expect(span?.attributes['error.type']).to.be.oneOf(['ERR', 'EXECABORT']);
+        expect(JSON.stringify([span?.attributes, span?.status])).to.not.include('s3cret');
+      });
+
+      it('a transaction whose watched key has changed', async () => {
+        const other = library.open();
+        await library.connect(other);
+        await client.watch('sonde:p');
+        await other.set('sonde:p', 'changed');
+        await library.close(other);
+        const outcome = await client
+          .multi()
+          .get('sonde:p')
+          .exec()
+          .catch((error: Error) => error.constructor.name);
+        const multi = process.calls().find(({ name }) => name === 'MULTI');
+        expect([String(outcome), multi?.attributes['error.type']]).to.deep.equal(library.watched);
+      });
+
+      it('the database that was selected last', async () => {
+        const fresh = library.open();
+        await library.connect(fresh);
+        await fresh.select(3);
+        await fresh.get('sonde:absent');
+        await fresh.multi().get('sonde:absent').select(2).exec();
+        await fresh.get('sonde:absent');
+        await library.close(fresh);
+        const databases = process.calls().map(({ attributes }) => attributes['db.namespace']);
+        expect(databases.slice(1)).to.deep.equal(['3', '3', '2']);
+      });
+
+      it('the server and the database of a URL, and nothing else of it', async () => {
+        const refused = library.openUrl('redis://s3cret-user:s3cret-pwd@127.0.0.1:1/7?user_pwd=s3cret');
+        await process.within('refused', () => caught(library.connect(refused)));
+        const [{ name, attributes, status, events } = {} as any] = process.calls();
+        const place = { 'db.namespace': '7', 'server.address': '127.0.0.1', 'server.port': 1 };
+        expect(attributes).to.include(place);
+        expect(JSON.stringify({ name, attributes, status, events })).to.not.include('s3cret');
+      });
+
+      it('what is on its way when the connection is cut off', async () => {
+        const fresh = library.open();
+        await library.connect(fresh);
+        const answer = caught(library.send(fresh, 'BLPOP', 'sonde:absent', '0'));
+        await library.send(client, 'PING');
+        (fresh.destroy ?? fresh.disconnect).call(fresh);
+        expect(await answer).to.be.instanceOf(Error);
+        const blocked = process.calls().find(({ name }) => name === 'BLPOP');
+        expect(blocked?.attributes['error.type']).to.be.a('string');
       });
 
       it('hits and misses of lookups (A58)', async () => {
