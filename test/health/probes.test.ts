@@ -9,6 +9,7 @@ import type { LogRecord } from '../../src/logs/record.ts';
 import { notePool } from '../../src/pools.ts';
 import { becomeReady, stopBeingReady } from '../../src/readiness.ts';
 import { runNode } from '../support/child.ts';
+import { startMongoStub } from '../support/mongo-stub.ts';
 import { requireMariadb, requirePostgres, requireRedis } from '../support/services.ts';
 import { appFolder } from '../support/tarball.ts';
 
@@ -283,6 +284,41 @@ describe('health', function () {
     expect(isGone).to.equal(true);
     const seen = ended.lines.map((line) => line.message).filter((text) => /Sonde has seen no/.test(text));
     expect(seen, 'each was seen while it was open, none after').to.have.length(4);
+  });
+
+  it('asks a client of mongodb by its kind and by itself, and tells when its server is gone', async () => {
+    const app = `
+      const { health, init } = require('sonde');
+      init();
+      const { MongoClient } = require('mongodb');
+      const client = new MongoClient(process.argv[1], { serverSelectionTimeoutMS: 300 });
+      health.check('seen', 'mongodb', { cacheMs: 0, timeout: 5_000 });
+      health.check('given', client, { cacheMs: 0, timeout: 5_000 });
+      (async () => {
+        await client.connect();
+        const own = health.serve();
+        await own.ready;
+        const ask = async () => (await fetch('http://127.0.0.1:' + own.port + '/readyz')).text();
+        let answer = await ask();
+        console.log(JSON.stringify({ answer }));
+        while (answer.includes('ok')) answer = await ask();
+        console.log(JSON.stringify({ answer }));
+        process.exit(0);
+      })();`;
+    const stub = await startMongoStub();
+    let closing: Promise<void> | undefined;
+    const ended = await runNode(['--eval', app, `mongodb://127.0.0.1:${stub.port}`], {
+      cwd: appFolder(['mongodb']),
+      onStdout: (text) => {
+        if (text.includes('"answer"')) closing ??= stub.close();
+      },
+    });
+    await (closing ?? stub.close());
+    const answers = ended.lines.flatMap(({ answer }) => (answer === undefined ? [] : [answer]));
+    expect(answers, ended.stderr).to.deep.equal([
+      '{"status":"ready","seen":"ok","given":"ok"}',
+      '{"status":"not_ready","seen":"down","given":"down"}',
+    ]);
   });
 
   it('has a port of its own that others than probes get nothing from', async () => {
