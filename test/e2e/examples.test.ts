@@ -65,6 +65,24 @@ describe('examples', function () {
     expect(ended.stdout).to.match(/In short: \{"uptime_seconds":[\d.]+,"requests_total":9,"start_time":"20/);
   });
 
+  it('health: what is down is said to probes and in the log, without its password, and the end is told first (A54, A55)', async () => {
+    const ended = await run('health', ['health.mjs']);
+    expect([ended.code, ended.signal], ended.stderr).to.deep.equal([null, 'SIGTERM']);
+    const answers = ended.stdout.split('\n').filter((line) => /^[a-z].* \/\w+ +\d{3} /.test(line));
+    expect(answers.map((line) => line.replace(/^[a-z ]+\//, '/').replace(/ +/, ' '))).to.deep.equal([
+      '/readyz 200 {"status":"ready","db":"ok","mail":"down"}',
+      '/readyz 503 {"status":"not_ready","db":"down","mail":"down"}',
+      '/livez 200 {"status":"ok"}',
+      '/readyz 200 {"status":"ready","db":"ok","mail":"down"}',
+      '/orders 200 the app',
+      '/readyz 503 {"status":"not_ready"}',
+    ]);
+    const told = linesOf(ended, 'sonde.health').map(({ message }) => message);
+    expect(told.some((message) => message.startsWith('health check db is down'))).to.equal(true);
+    expect(told).to.include('health check db is up again');
+    expect(ended.stdout + ended.stderr).to.not.contain('hunter2');
+  });
+
   it('testing: the tests of an app see its logs, spans and metrics, each only its own (A66, A67)', async () => {
     const ended = await run('testing', ['--test', '--test-reporter=tap', 'orders.test.mjs']);
     expectRun(ended);
