@@ -207,7 +207,10 @@ export interface Config {
     readonly sampler: SamplerName;
     /** Ratio for `traceidratio`, 0 to 1; with `sonde_rules` for what no rule is about. */
     readonly samplerArg: number;
-    /** For the sampler `sonde_rules`, in their order: the first that is about a trace holds (`SONDE_SAMPLING_RULES`). */
+    /**
+     * For the sampler `sonde_rules`, in their order: the first that is about a trace holds. They choose that sampler
+     * where nobody names one (`SONDE_SAMPLING_RULES`).
+     */
     readonly rules: readonly SamplingRule[];
     /**
      * At most so many of the traces that begin in this process are kept a second, whichever of Sonde's samplers would

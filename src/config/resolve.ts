@@ -179,6 +179,18 @@ function settleLevels(merged: Layer): void {
   }
 }
 
+/** Rules are for one sampler alone: they choose it where nobody names another. */
+function settleRules(merged: Layer, complaints: Complaint[]): void {
+  const rules = merged.get('traces.rules')!;
+  const sampler = merged.get('traces.sampler')!;
+  if ((rules.value as readonly unknown[]).length === 0 || sampler.value === 'sonde_rules') return;
+  if (isDefault(merged, 'traces.sampler')) settle(merged, 'traces.sampler', 'sonde_rules', rules.source);
+  else {
+    const message = `${rules.name} has no effect: the sampler is ${sampler.value}, and only sonde_rules goes by rules.`;
+    complaints.push({ level: 'warn', code: codeOf(rules), message });
+  }
+}
+
 /** A sampler that also keeps what failed and what was slow needs few of the others. */
 function settleSampling(merged: Layer): void {
   if (merged.get('traces.sampler')!.value !== 'sonde_tail' || !isDefault(merged, 'traces.samplerArg')) return;
@@ -311,6 +323,7 @@ function lay(given: Sources): Resolution {
   keepLocked(merged, { defaults, strata, complaints });
   settleService(given, merged);
   settleSizes(merged, complaints);
+  settleRules(merged, complaints);
   settleSampling(merged);
   settleEndpoints(merged, complaints);
   settleLogs(merged);

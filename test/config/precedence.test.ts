@@ -132,6 +132,14 @@ describe('precedence', () => {
     expect(unlimited.exportTimeoutMillis).to.equal(60_000);
   });
 
+  it('takes the sampler that rules are for, where nobody names another', () => {
+    const ruled = resolveConfig({}, { SONDE_SAMPLING_RULES: 'route=/poll drop' }).config;
+    expect(ruled.traces.sampler).to.equal('sonde_rules');
+    expect(sourceOf(ruled, 'traces.sampler')).to.equal('env SONDE_SAMPLING_RULES');
+    const named = resolveConfig({ traces: { sampler: 'always_on', rules: [{ sample: 0.5 }] } }, {}).config;
+    expect(named.traces.sampler).to.equal('always_on');
+  });
+
   it('is the defaults, spelled as the literal spells them, when nobody says anything', () => {
     const { config } = resolveConfig({}, {});
     const { service, surroundings, otlp, logs, ...rest } = config;

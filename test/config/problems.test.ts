@@ -110,6 +110,14 @@ describe('problems of the environment', () => {
     );
   });
 
+  it('say that rules have no effect with a sampler that has none', () => {
+    const env = { OTEL_TRACES_SAMPLER: 'always_on', SONDE_SAMPLING_RULES: '0.1' };
+    expect(messages(env)).to.equal(
+      'SONDE_SAMPLING_RULES has no effect: the sampler is always_on, and only sonde_rules goes by rules.',
+    );
+    expect(problems({ ...env, OTEL_TRACES_SAMPLER: 'sonde_rules' })).to.deep.equal([]);
+  });
+
   it('leave out the wrong rules of a sampler and keep the right ones', () => {
     const { config, problems: found } = resolveConfig(
       {},
