@@ -241,10 +241,12 @@ function begin(config: Config, official: OfficialParts): Sonde {
   usePropagation(createPropagation(config));
   if (heldGlobals().some((name) => name !== 'logs')) return beGuest(config);
   claimRegistry();
-  const attributes = redactAttributes(resourceAttributes(config));
+  const resource = resourceOf(config);
   const delivery = startDelivery({
     config,
-    attributes,
+    get attributes() {
+      return resource.attributes;
+    },
     loadEncoding: () => load('encoding'),
     loadOtlp: () => load('otlp'),
     loadGrpc: () => load('grpc'),
@@ -252,10 +254,10 @@ function begin(config: Config, official: OfficialParts): Sonde {
     loadLastPost: () => load('lastPost'),
   });
   logs.setGlobalLoggerProvider(apiLoggerProvider as never);
-  const lines = linesOf(config, attributes);
+  const lines = linesOf(config, resource);
   const sdk = load<typeof import('./traces/sdk.ts')>('sdk').startSdk({
     config,
-    attributes,
+    resource,
     contextManager,
     propagator: propagation().textMap,
     spans: delivery.spans,
@@ -274,11 +276,30 @@ function begin(config: Config, official: OfficialParts): Sonde {
   return run({ config, sdk, delivery, lines, armed, official });
 }
 
+interface SentResource {
+  readonly attributes: Record<string, AttributeValue>;
+}
+
+/** Looked through for secrets when the first thing is sent: a tenth of the start would go there. */
+function resourceOf(config: Config): SentResource {
+  const given = resourceAttributes(config);
+  let attributes: SentResource['attributes'] | undefined;
+  return {
+    get attributes() {
+      attributes ??= redactAttributes(given);
+      return attributes;
+    },
+  };
+}
+
 /** Read only where a signal goes out in lines. */
-function linesOf(config: Config, attributes: Record<string, AttributeValue>): OtlpLines | undefined {
+function linesOf(config: Config, resource: SentResource): OtlpLines | undefined {
   const names = [config.traces, config.metrics, config.logs].flatMap(({ exporters }) => exporters);
   if (!names.includes('otlp/stdout') && !names.includes('otlp_file')) return undefined;
-  return load<typeof import('../exporters/otlp/lines.ts')>('otlpLines').otlpLines(config, attributes);
+  return load<typeof import('../exporters/otlp/lines.ts')>('otlpLines').otlpLines(
+    config,
+    resource.attributes,
+  );
 }
 
 /** What Sonde says of itself by metrics. */

@@ -35,7 +35,7 @@ type Encoding = typeof import('./encoding.ts');
 
 export interface DeliveryParts {
   readonly config: Config;
-  /** The resource's attributes. */
+  /** The resource's attributes; read with the first item. */
   readonly attributes: Record<string, AttributeValue>;
   /** Brings the encoders. Called with the first item: a start has nothing to tell. */
   readonly loadEncoding: () => Encoding;
@@ -184,7 +184,7 @@ function reportedOf(path: Path<any>, { parts }: Common): Reported {
 }
 
 function commonOf(parts: DeliveryParts): Common {
-  const { config, attributes, loadGrpc } = parts;
+  const { config, loadGrpc } = parts;
   const { attributeCountLimit, attributeValueLengthLimit, requestId } = config.logs;
   const breadcrumbs = config.logs.breadcrumbs === 'on';
   const losses = createLosses();
@@ -195,7 +195,11 @@ function commonOf(parts: DeliveryParts): Common {
     deps: {
       loadGrpc,
       logs: {
-        resource: { attributes },
+        resource: {
+          get attributes() {
+            return parts.attributes;
+          },
+        },
         attributeCountLimit,
         attributeValueLengthLimit,
         breadcrumbs,

@@ -35,7 +35,8 @@ import { watched } from './watched.ts';
 
 export interface SdkParts {
   readonly config: Config;
-  readonly attributes: Record<string, AttributeValue>;
+  /** Its attributes are read when somebody looks at a span or a metric. */
+  readonly resource: { readonly attributes: Record<string, AttributeValue> };
   readonly contextManager: ContextManager;
   readonly propagator: TextMapPropagator;
   readonly spans: SpanQueue | undefined;
@@ -66,8 +67,20 @@ export interface RunningSdk {
 type Resource = ReturnType<typeof resourceFromAttributes>;
 
 /** The official resource object, shared by the three signals. */
-export function resourceOf(attributes: Record<string, AttributeValue>): Resource {
-  return resourceFromAttributes(attributes as never);
+export function resourceOf(given: SdkParts['resource']): Resource {
+  let made: Resource | undefined;
+  const official = (): Resource => {
+    made ??= resourceFromAttributes(given.attributes as never);
+    return made;
+  };
+  return {
+    asyncAttributesPending: false,
+    get attributes() {
+      return official().attributes;
+    },
+    merge: (other) => official().merge(other),
+    getRawAttributes: () => official().getRawAttributes(),
+  };
 }
 
 /** Under a test runner, and for whoever loaded `sonde/testing` first, spans are there to be looked at. */
@@ -173,7 +186,7 @@ export function startSdk(parts: SdkParts): RunningSdk {
   const takers = takersOf(parts);
   const tail = tailOf(parts, takers);
   const sampler = counted(chosenSampler(parts, tail));
-  const resource = resourceOf(parts.attributes);
+  const resource = resourceOf(parts.resource);
   const meters = new SondeMeterProvider({
     resource,
     views: official.views,
