@@ -38,7 +38,7 @@ export class Courier {
   readonly #waiters = new Set<{ entries: Entry[]; done(): void }>();
   /** Each brings one request after the other. */
   #hands = 0;
-  #running: Promise<unknown> = Promise.resolve();
+  #running: Promise<void> = Promise.resolve();
   #closed = false;
   /** No answer is listened to any more. */
   #over = false;
@@ -59,7 +59,9 @@ export class Courier {
     while (!this.#over && (this.#hands === 0 || (this.#hands < window.size && this.#hasBacklog()))) {
       this.#hands++;
       const hand = runIn(unobserved, () => this.#bringAll());
-      this.#running = Promise.all([this.#running, hand]);
+      const before = this.#running;
+      // Its value is nothing: a list of values would hold that of every hand before.
+      this.#running = hand.then(() => before);
     }
   }
 
