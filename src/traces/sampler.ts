@@ -44,7 +44,7 @@ export function samplerOf(settings: Settings, service = ''): OwnSampler {
 function described({ sampler, samplerArg, rules, tracesPerSecond }: Settings): string {
   const counted = rules.length === 1 ? '1 rule' : `${rules.length} rules`;
   const details = sampler === 'sonde_rules' ? `{${counted}, else ${samplerArg}}` : '';
-  const ratio = sampler.endsWith('ratio') ? `{${samplerArg}}` : '';
+  const ratio = sampler.endsWith('ratio') || sampler === 'sonde_tail' ? `{${samplerArg}}` : '';
   const limit = Number.isFinite(tracesPerSecond) ? `, at most ${tracesPerSecond} traces a second` : '';
   return `${sampler}${details}${ratio}${limit}`;
 }

@@ -87,7 +87,6 @@ function samplerBy(decide: Decide, config: Config['traces']): OwnSampler {
     decide,
     shouldSample: (context, traceId, name, kind, attributes, links) =>
       decide(parentIn(context), traceId, name, { kind, attributes, links }),
-    toString: () => `sonde_tail{${config.samplerArg}}`,
   };
 }
 
