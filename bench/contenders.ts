@@ -58,6 +58,28 @@ export const sondeSampledOut: Contender = {
   env: { ...noAccessLog, ...headSampledOut },
 };
 
+const tail = { ...noAccessLog, OTEL_TRACES_SAMPLER: 'sonde_tail', OTEL_TRACES_SAMPLER_ARG: '0' };
+
+export const sondeTailLeftOut: Contender = {
+  ...sonde,
+  name: 'Sonde, tail: all held and left out',
+  env: tail,
+};
+
+/** The dearest: each trace waits, and is sent all the same. */
+export const sondeTailKept: Contender = {
+  ...sonde,
+  name: 'Sonde, tail: all held and kept',
+  env: { ...tail, SONDE_TAIL_SLOW: '0ms', SONDE_LOG_CONSOLE: 'off' },
+};
+
+/** Of 20 traces one is picked, as it is by default. */
+export const sondeTailPicked: Contender = {
+  ...sonde,
+  name: 'Sonde, tail: one in twenty kept',
+  env: { ...tail, OTEL_TRACES_SAMPLER_ARG: '0.05', SONDE_LOG_CONSOLE: 'off' },
+};
+
 /** Drops the contenders that need Sonde while there is no built Sonde to install. */
 export function present(contenders: readonly Contender[]): Contender[] {
   return contenders.filter((contender) => !contender.name.startsWith('Sonde') || hasSonde());

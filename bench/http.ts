@@ -10,6 +10,9 @@ import {
   sondeAccessLog,
   sondeSampledOut,
   sondeSpool,
+  sondeTailKept,
+  sondeTailLeftOut,
+  sondeTailPicked,
 } from './contenders.ts';
 import { type Comparison, compare } from './turns.ts';
 
@@ -52,6 +55,19 @@ export async function fastify(sink: Partner, sinkPort: number, rounds = 10): Pro
     }
   } finally {
     upstream.stop();
+  }
+  return sections.join('\n\n');
+}
+
+/** Tail sampling beside sampling at the head that keeps every trace. */
+export async function tail(sink: Partner, sinkPort: number, rounds = 10): Promise<string> {
+  const contenders = [sonde, sondeTailPicked, sondeTailLeftOut, sondeTailKept];
+  const sections: string[] = [];
+  for (const [title, script] of [
+    ['`node:http` hello', 'apps/hello.cjs'],
+    ['three spans and four debug lines', 'apps/detailed.cjs'],
+  ] as const) {
+    sections.push(await served({ title, script, contenders, rounds }, sink, sinkPort));
   }
   return sections.join('\n\n');
 }

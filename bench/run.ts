@@ -8,7 +8,7 @@ import { Partner } from './child.ts';
 import { home } from './contenders.ts';
 import { ioredis, pg } from './databases.ts';
 import { deadEndpoint } from './dead-endpoint.ts';
-import { fastify, http } from './http.ts';
+import { fastify, http, tail } from './http.ts';
 import { logging } from './logging.ts';
 import { memory } from './memory.ts';
 import { metrics } from './metrics.ts';
@@ -24,6 +24,7 @@ const parts: Record<string, () => Promise<string>> = {
   logging: () => logging(sink, hello.port),
   http: () => http(sink, hello.port),
   fastify: () => fastify(sink, hello.port),
+  tail: () => tail(sink, hello.port),
   pg: () => pg(sink, hello.port),
   ioredis: () => ioredis(sink, hello.port),
   memory: () => memory(hello.port),

@@ -39,7 +39,7 @@ interface Worker {
 
 /** Runs the comparison and returns its table as markdown. */
 export async function compare(comparison: Comparison, sink: Partner, sinkPort: number): Promise<string> {
-  const { title, unit, rounds } = comparison;
+  const { title, rounds } = comparison;
   const contenders = present(comparison.contenders);
   const workers = await Promise.all(contenders.map((each) => start(each, comparison, sinkPort)));
   const before = await sink.ask({});
@@ -53,18 +53,18 @@ export async function compare(comparison: Comparison, sink: Partner, sinkPort: n
     const rows = workers.map(async (worker) =>
       row(worker, workers[0]!, await used(worker), spans(worker, before, after)),
     );
-    return table([title, ...columnsOf(unit)], await Promise.all(rows));
+    return table([title, ...columnsOf(comparison)], await Promise.all(rows));
   } finally {
     for (const worker of workers) worker.partner.stop();
     rmSync(spoolFolder, { recursive: true, force: true });
   }
 }
 
-function columnsOf(unit: string): string[] {
+function columnsOf({ unit, contenders }: Comparison): string[] {
   return [
     `CPU us a ${unit}: least`,
     'median',
-    'x bare: of minima',
+    `x ${contenders[0]?.name}: of minima`,
     'paired median',
     'whole run us',
     'RSS MB after',

@@ -101,6 +101,7 @@ function deciding(
   const threshold = thresholdOf(samplerArg);
   const bucket = Number.isFinite(tracesPerSecond) ? new TokenBucket(tracesPerSecond) : undefined;
   const said = bucket === undefined ? threshold : undefined;
+  const picked: Answer = Object.freeze({ ...keep, traceState: withThreshold(undefined, said) });
   return (parent, traceId) => {
     if (parent !== undefined && (parent.traceFlags & TraceFlags.SAMPLED) !== 0)
       return followed(parent, traceId);
@@ -110,8 +111,9 @@ function deciding(
     const randomness = readOt(state).randomness ?? randomnessOf(traceId);
     const isInShare = threshold !== undefined && randomness >= threshold;
     const isPicked = isInShare && (parent !== undefined || bucket?.take() !== false);
-    const { decision } = isPicked || isKept(traceId) ? keep : wait;
-    return { decision, traceState: withThreshold(state, isPicked ? said : undefined) };
+    const answer = isPicked || isKept(traceId) ? keep : wait;
+    if (state === undefined) return isPicked ? picked : answer;
+    return { ...answer, traceState: withThreshold(state, isPicked ? said : undefined) };
   };
 }
 
