@@ -135,7 +135,27 @@ function patchConnection(
     override<Method>(prototype, 'execute', ask()),
     override<Method>(prototype, 'prepare', prepare),
     override<Method>(prototype, 'connect', openedByNobody(opening)),
+    override<Method>(prototype, '_notifyError', broken),
   ];
+}
+
+/** What is read of a connection of mysql2 that breaks. */
+interface Broken {
+  readonly _command?: object | null;
+  readonly _commands?: { toArray?(): object[] };
+}
+
+/** Calls that only an event can end. */
+const followed = new WeakMap<object, DatabaseCall>();
+
+/** To commands without a callback mysql2 says nothing when their connection breaks. */
+function broken(original: Method): Method {
+  return function (this: Broken, error, ...rest) {
+    const commands = [this._command ?? {}, ...(this._commands?.toArray?.() ?? [])];
+    const result = original.call(this, error, ...rest);
+    for (const command of commands) followed.get(command)?.fail(faultOf(error));
+    return result;
+  };
 }
 
 const poolReader: PoolReader<Pool> = {
@@ -250,6 +270,7 @@ function bindCallback(args: any[], caller: Context, call: DatabaseCall | undefin
 /** A command is an emitter; its streams feed on the same events. Without a callback its `end` ends the call. */
 function follow(command: any, caller: Context, call: DatabaseCall | undefined): void {
   let rows: number | undefined;
+  if (call !== undefined) followed.set(command, call);
   override<Method>(command, 'emit', (original) => (event, ...values) => {
     if (event === 'fields' && values[0] !== undefined) rows ??= 0;
     else if (event === 'result' && rows !== undefined && !isHeader(values[0])) rows += 1;

@@ -139,6 +139,42 @@ for (const library of ['mysql2', 'mysql']) {
         });
       });
 
+      const sleeping: Record<string, (connection: any) => Promise<unknown>> = {
+        callback: (connection) => called((done) => connection.query('SELECT SLEEP(60)', done)),
+        event: (connection) =>
+          new Promise((_, reject) => {
+            connection.query('SELECT SLEEP(60)').on('error', reject);
+            // To commands without a callback mysql2 itself says nothing.
+            connection.on('error', reject);
+          }),
+      };
+      for (const [style, ask] of Object.entries(sleeping)) {
+        it(`a query that is cut off, by its ${style}`, async () => {
+          const connection = driver.createConnection(place);
+          connection.on('error', () => {});
+          await called((done) => connection.connect(done));
+          const cut = process.within('asker', () => caught(ask(connection)));
+          const under = 'SELECT 1 FROM information_schema.processlist WHERE id = ? AND info IS NOT NULL';
+          const isUnderWay = () => called((done) => pool.query(under, [connection.threadId], done));
+          while ((await isUnderWay()).result.length === 0);
+          await called((done) => pool.query('KILL ?', [connection.threadId], done));
+          expect(await cut).to.be.instanceOf(Error);
+          const [asked, ...more] = process
+            .calls()
+            .filter(({ attributes }) => attributes['db.query.text'] === 'SELECT SLEEP(?)');
+          expect(more).to.deep.equal([]);
+          expect(asked?.attributes['error.type']).to.equal((await cut).code);
+        });
+      }
+
+      it('a query whose answer takes too long', async () => {
+        const error = await caught(
+          called((done) => pool.query({ sql: 'SELECT SLEEP(1)', timeout: 20 }, done)),
+        );
+        expect(error.code).to.equal('PROTOCOL_SEQUENCE_TIMEOUT');
+        expect(process.calls().map(({ attributes }) => attributes['error.type'])).to.deep.equal([error.code]);
+      });
+
       it('several statements in one text as one call', async () => {
         await called((done) => pool.query('SELECT 1 AS a; SELECT * FROM sonde_goods', done));
         expect(names()).to.deep.equal(['SELECT SELECT sonde_goods']);

@@ -191,6 +191,75 @@ describe('pg', () => {
       expect(names()).to.deep.equal(['SELECT sonde_missing', 'SELECT']);
     });
 
+    const missing = 'SELECT * FROM sonde_missing';
+    const failing: Record<string, () => Promise<unknown>> = {
+      promise: () => client.query(missing),
+      callback: () => new Promise((_, reject) => client.query(missing, (error: unknown) => reject(error))),
+      'named statement': () => client.query({ name: 'missing', text: missing }),
+      cursor: () => client.query(new Cursor(missing)).read(1),
+      stream: () => client.query(new QueryStream(missing)).toArray(),
+    };
+    for (const [form, fail] of Object.entries(failing)) {
+      it(`the error of a ${form}, once`, async () => {
+        expect(await process.within('failing', () => caught(fail()))).to.include({ code: '42P01' });
+        await client.query('SELECT 1');
+        const types = process.calls().map(({ attributes }) => attributes['error.type']);
+        expect(types).to.deep.equal(['42P01', undefined]);
+      });
+    }
+
+    const sleep = 'SELECT pg_sleep(60)';
+    const sleeping: Record<string, (client: any) => Promise<unknown>> = {
+      promise: (fresh) => fresh.query(sleep),
+      'query object': (fresh) =>
+        new Promise((_, reject) => fresh.query(new Query(sleep)).on('error', reject)),
+      cursor: (fresh) => fresh.query(new Cursor(sleep)).read(1),
+    };
+    const ends: Record<string, [function: string, code: string]> = {
+      'that somebody cancels': ['pg_cancel_backend', '57014'],
+      'whose connection somebody cuts off': ['pg_terminate_backend', '57P01'],
+    };
+    for (const [form, ask] of Object.entries(sleeping)) {
+      for (const [end, [how, code]] of Object.entries(ends)) {
+        it(`a ${form} ${end}`, async () => {
+          const fresh: any = new Client(place);
+          fresh.on('error', () => {});
+          await fresh.connect();
+          const error = process.within('asker', () => caught(ask(fresh)));
+          const isUnderWay = `SELECT ${how}(pid) FROM pg_stat_activity WHERE pid = $1 AND query = $2`;
+          while ((await client.query(isUnderWay, [fresh.processID, sleep])).rowCount === 0);
+          expect(await error).to.include({ code });
+          await fresh.end().catch(() => {});
+          const asked = process
+            .calls()
+            .filter((span) => span.attributes['db.query.text'] === 'SELECT pg_sleep(?)');
+          expect(asked.map(({ attributes }) => attributes['error.type'])).to.deep.equal([code]);
+        });
+      }
+    }
+
+    it('a query whose answer takes too long, and one of a client that is closed', async () => {
+      const fresh = new Client({ ...place, query_timeout: 20 });
+      await fresh.connect();
+      const late = await caught(fresh.query('SELECT pg_sleep(0.2)'));
+      await fresh.end();
+      const closed = await caught(fresh.query('SELECT 1'));
+      expect([late.message, closed.message]).to.deep.equal([
+        'Query read timeout',
+        'Client was closed and is not queryable',
+      ]);
+      const seen = process.calls().map(({ attributes }) => attributes['error.type']);
+      expect(seen).to.deep.equal(['Error', 'Error']);
+    });
+
+    it('a stream that is destroyed before its last row', async () => {
+      const stream = client.query(new QueryStream('SELECT generate_series(1, 1000)', [], { batchSize: 2 }));
+      for await (const _ of stream) break;
+      await client.query('SELECT 1');
+      expect(names()).to.deep.equal(['SELECT', 'SELECT']);
+      expect(process.calls()[0]?.attributes['db.response.returned_rows']).to.be.within(1, 10);
+    });
+
     it('several statements in one text as one call', async () => {
       const results: any = await client.query('SELECT 1 AS a; SELECT * FROM sonde_orders');
       expect(results).to.have.length(2);
