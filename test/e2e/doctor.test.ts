@@ -349,9 +349,16 @@ process.once('SIGTERM', () => { require('node:fs').writeFileSync('ended', 'by it
   });
 
   it('shows settings with their sources and without secrets', async () => {
-    const env = { OTEL_EXPORTER_OTLP_HEADERS: 'api-key=hunter2', SONDE_LOG_LEVEL: 'debug' };
+    const env = {
+      OTEL_EXPORTER_OTLP_HEADERS: 'api-key=hunter2',
+      SONDE_LOG_LEVEL: 'debug',
+      SONDE_SAMPLING_RULES: 'route=/poll drop;0.1',
+    };
     const { stdout } = await doctor(folderOf(), [], env);
     expect(stdout).to.contain('logs.level = debug (env SONDE_LOG_LEVEL)').and.to.not.contain('hunter2');
+    expect(stdout)
+      .to.contain('traces.sampler = sonde_rules (env SONDE_SAMPLING_RULES)')
+      .and.to.contain('traces.rules = route=/poll drop, 0.1 (env SONDE_SAMPLING_RULES)');
   });
 
   it('exits with 2 where it could not run', async () => {

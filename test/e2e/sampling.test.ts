@@ -15,13 +15,22 @@ console.log(JSON.stringify({ sampler: init().status().sampler }));
 const log = getLogger('app');
 const server = http.createServer(async (request, response) => {
   log.info('asked', { path: request.url });
-  if (process.env.NEXT) await fetch('http://127.0.0.1:' + process.env.NEXT + '/stock').then((each) => each.text());
+  const next = process.env.NEXT && 'http://127.0.0.1:' + process.env.NEXT;
+  if (next) await fetch(next + '/stock').then((each) => each.text());
+  if (next && request.url === '/healthz')
+    await new Promise((resolve) => http.get(next + '/stock', (answer) => answer.resume().on('end', resolve)));
   response.end('ok');
 }).listen(0, '127.0.0.1', () => console.log(JSON.stringify({ port: server.address().port })));
 process.on('SIGTERM', () => server.close(() => server.closeAllConnections()));
 `;
 
-const rules = 'route=/checkout/:cart keep; route=/poll drop; http.request.method=PUT 0.25; route=/orders 0.5';
+const rules = [
+  'route=/checkout/:cart keep',
+  'route=/poll drop',
+  'http.request.method=PUT 0.25',
+  'route=/orders 0.5',
+  'kind=client url.full=http://127.0.0.1:*/stock keep',
+].join('; ');
 const callerTrace = '0af7651916cd43dd8448eb211c80319c';
 
 interface Run {
@@ -84,7 +93,9 @@ describe('sampling by rules across two services', function () {
   });
 
   it('keeps a trace whole or not at all', () => {
-    for (const { traceId } of spans()) {
+    const begun = spans().filter(({ kind, parentSpanId }) => kind === 2 && parentSpanId === '');
+    expect(begun).to.not.be.empty;
+    for (const { traceId } of begun) {
       const services = spans().flatMap((each) =>
         each.traceId === traceId ? [each.resource['service.name']] : [],
       );
@@ -129,18 +140,28 @@ describe('sampling by rules across two services', function () {
     expect(idsAsked('/healthz')).to.deep.equal([undefined]);
   });
 
+  it('goes by the URL of what is asked for in the name of nobody', () => {
+    // By fetch and by node:http, from the handler of the health check.
+    const begun = spans().filter(({ kind, parentSpanId }) => kind === 3 && parentSpanId === '');
+    expect(begun.map(({ traceState }) => traceState)).to.deep.equal(['ot=th:0', 'ot=th:0']);
+    for (const { traceId } of begun) {
+      const answered = at('stock').filter((each) => each.traceId === traceId);
+      expect(answered.map(({ traceState }) => traceState)).to.deep.equal(['ot=th:0']);
+    }
+  });
+
   it('says in status() which traces are kept', () => {
     const [shop, stock] = [run.front, run.back].map(
       ({ lines }) => lines.find(({ sampler }) => sampler)?.sampler,
     );
-    expect([shop, stock]).to.deep.equal(['sonde_rules{4 rules, else 0}', 'sonde_rules{1 rule, else 1}']);
+    expect([shop, stock]).to.deep.equal(['sonde_rules{5 rules, else 0}', 'sonde_rules{1 rule, else 1}']);
   });
 
   it('lets metrics and logs see everything, whatever is sampled', () => {
-    // A health check is not measured where it is answered; the request that its handler makes is.
-    for (const [service, ended, measured] of [
-      ['shop', run.front, 92],
-      ['stock', run.back, 93],
+    // A health check is not measured where it is answered; the two requests that its handler makes are.
+    for (const [service, ended, measured, told] of [
+      ['shop', run.front, 92, 93],
+      ['stock', run.back, 94, 94],
     ] as const) {
       const durations = run.sink
         .metrics()
@@ -151,7 +172,7 @@ describe('sampling by rules across two services', function () {
       const seen = durations.at(-1)!.points.reduce((sum, { count = 0 }) => sum + count, 0);
       expect([service, seen]).to.deep.equal([service, measured]);
       expect(at(service).length).to.be.lessThan(seen);
-      expect(records(ended)).to.have.length(93);
+      expect(records(ended)).to.have.length(told);
     }
   });
 
