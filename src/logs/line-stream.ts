@@ -139,14 +139,18 @@ function isBusy(error: unknown): boolean {
 }
 
 /** `node:tty` brings the network stack along, so it is loaded only for what may be a terminal. */
+/** `/dev/null`, known by its number: `node:tty` and the network below it would be loaded for nothing. */
+function isNull({ rdev }: fs.BigIntStats): boolean {
+  return process.platform === 'linux' && rdev === 259n;
+}
+
 function isTerminal(fd: number): boolean {
   try {
     // Not the plain form: on Node 22, asked in a preload, it makes the next `realpath` of a link come out wrong, and
     // every package that npm or pnpm has linked is not found.
-    return (
-      fs.fstatSync(fd, { bigint: true }).isCharacterDevice() &&
-      process.getBuiltinModule('node:tty').isatty(fd)
-    );
+    const status = fs.fstatSync(fd, { bigint: true });
+    if (!status.isCharacterDevice() || isNull(status)) return false;
+    return process.getBuiltinModule('node:tty').isatty(fd);
   } catch {
     return false;
   }

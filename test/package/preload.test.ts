@@ -1,4 +1,5 @@
 /** What the preload costs a script that does nothing: files read, modules of Node.js loaded, sockets opened. */
+import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -70,6 +71,21 @@ for (const node of nodeVersions()) {
       ];
       const extra = seen.modules.filter((name) => !bare.modules.includes(name));
       expect(extra.filter((name) => unwanted.includes(name))).to.deep.equal([]);
+    });
+
+    it('loads no terminal where its output goes to /dev/null', function () {
+      if (process.platform !== 'linux') this.skip();
+      const told =
+        "require('node:fs').writeSync(2, String(process.moduleLoadList.includes('NativeModule tty')))";
+      const cwd = appFolder();
+      writeFileSync(join(cwd, 'told.cjs'), told);
+      const args = ['--require', 'sonde/register', 'told.cjs'];
+      const { stderr } = spawnSync(node.path, args, {
+        cwd,
+        env: { PATH: process.env.PATH, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' },
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+      expect(String(stderr)).to.match(/^false/);
     });
   });
 }
