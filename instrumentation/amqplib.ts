@@ -1,4 +1,5 @@
 /** amqplib: one span for each message published and consumed; the context travels in the message's headers. */
+import { type Span, SpanStatusCode, trace } from '@opentelemetry/api';
 import { activeContext, bindTo } from '../src/context/context.ts';
 import type { Instrumentation } from '../src/instrumentation.ts';
 import { forNobody, type Method } from './connection.ts';
@@ -6,6 +7,7 @@ import { loadedExports } from './loaded-modules.ts';
 import { type Destination, type Messaging, messagingSensor } from './messaging.ts';
 import { override } from './override.ts';
 import { patches } from './patches.ts';
+import { settled } from './settled.ts';
 
 /** What is read of a channel. */
 interface Channel {
@@ -15,7 +17,11 @@ interface Channel {
 }
 
 interface Message {
-  readonly fields?: { readonly exchange?: string; readonly routingKey?: string };
+  readonly fields?: {
+    readonly exchange?: string;
+    readonly routingKey?: string;
+    readonly deliveryTag?: number;
+  };
   readonly properties?: { readonly headers?: object; readonly messageId?: unknown };
 }
 
@@ -76,17 +82,71 @@ function patchChannel(prototype: object, messaging: Messaging): (() => void)[] {
   const consume = (original: Method): Method =>
     function (this: Channel, queue, callback, ...rest) {
       if (typeof callback !== 'function') return original.call(this, queue, callback, ...rest);
+      const channel = this;
       const from = { system: 'rabbitmq', name: String(queue), operation: 'consume', ...placeOf(this) };
       // No message means that the server has cancelled the consumer.
       const process = function (this: unknown, message: Message | null) {
-        const work = () => callback.call(this, message);
-        return message === null ? work() : messaging.process(from, deliveredBy(message), work);
+        if (message === null) return callback.call(this, message);
+        return messaging.process(from, deliveredBy(message), () =>
+          underWay(channel, message, () => callback.call(this, message)),
+        );
       };
       const bound = rest.map((each) => (typeof each === 'function' ? bindTo(activeContext(), each) : each));
       return original.call(this, queue, process, ...bound);
     };
 
-  return [override<Method>(prototype, 'publish', publish), override<Method>(prototype, 'consume', consume)];
+  const refuse =
+    (isMeant: (tag: number, args: any[]) => boolean) =>
+    (original: Method): Method =>
+      function (this: Channel, ...args) {
+        const result = original.apply(this, args);
+        for (const [tag, span] of processing.get(this) ?? []) if (isMeant(tag, args)) markRefused(span);
+        return result;
+      };
+  const tagOf = (message: Message): number | undefined => message?.fields?.deliveryTag;
+  const isOne = (tag: number, [message]: any[]) => tag === tagOf(message);
+  const isUpTo = (tag: number, [message, allUpTo]: any[]) =>
+    allUpTo ? tag <= (tagOf(message) ?? 0) : tag === tagOf(message);
+
+  return [
+    override<Method>(prototype, 'publish', publish),
+    override<Method>(prototype, 'consume', consume),
+    override<Method>(prototype, 'nack', refuse(isUpTo)),
+    override<Method>(prototype, 'reject', refuse(isOne)),
+    override<Method>(
+      prototype,
+      'nackAll',
+      refuse(() => true),
+    ),
+  ];
+}
+
+/** The spans of the messages that each channel has under way, by delivery tag. */
+const processing = new WeakMap<Channel, Map<number, Span>>();
+
+/** Runs `work`, and remembers as long as it takes that the message can still be refused. */
+function underWay<T>(channel: Channel, { fields }: Message, work: () => T): T {
+  const span = trace.getSpan(activeContext());
+  const tag = fields?.deliveryTag;
+  if (span === undefined || tag === undefined) return work();
+  const tags = processing.get(channel) ?? new Map<number, Span>();
+  processing.set(channel, tags.set(tag, span));
+  const forget = () => void tags.delete(tag);
+  let isOver = true;
+  try {
+    const result = work();
+    if (typeof (result as PromiseLike<unknown> | undefined)?.then !== 'function') return result;
+    isOver = false;
+    return settled(result as Promise<unknown>, forget, forget) as T;
+  } finally {
+    if (isOver) forget();
+  }
+}
+
+/** The app could not do what the message asked for, and threw nothing. */
+function markRefused(span: Span): void {
+  span.setAttribute('error.type', 'refused');
+  span.setStatus({ code: SpanStatusCode.ERROR, message: 'The message was refused.' });
 }
 
 /** The server's confirmation is told in the context of who published. */
