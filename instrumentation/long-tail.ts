@@ -4,6 +4,7 @@
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { metrics } from '@opentelemetry/api';
 import type { Config } from '../src/config/config.ts';
 import { diagnostics } from '../src/diagnostics.ts';
 import type { Instrumentation } from '../src/instrumentation.ts';
@@ -82,8 +83,9 @@ export function longTail({ debug, instrumentations }: Config, isChosen: (name: s
     if (make === undefined) return undefined;
     activating = true;
     try {
-      // By itself it observes from its construction on.
+      // By itself it observes from its construction on; its instruments it may only have once it is given a meter.
       const instance = new make(instrumentations.options[name] ?? {});
+      instance.setMeterProvider(metrics.getMeterProvider());
       useStableNames(instance.instrumentationName);
       const say = debug ? diagnostics.info : diagnostics.debug;
       say(`${name} is observed by ${official} of the app.`);

@@ -26,6 +26,8 @@ export const errorTable = {
   SONDE_ERR_LOGGER: 'Mend the call or the value; the record was written without it.',
   SONDE_ERR_PART:
     'Mend the part that `sdk` was given; it is called on, and each failure is counted as `official.errors`.',
+  SONDE_ERR_OTEL:
+    'Update or correct the part of OpenTelemetry that the message is about, or the call of its API; the app is not affected.',
   SONDE_ERR_METRIC: 'Correct the name, the options or the view of the metric; the message names it.',
   SONDE_ERR_CARDINALITY:
     'Take the attribute off the measurement, or off the metric by a view (`attributeKeys.excluded`).',

@@ -145,7 +145,7 @@ class Watch implements DiagLogger {
     if (starting) return;
     const refused = refusal.exec(message)?.[1];
     if (refused !== undefined) reportRefusal(message);
-    else reportTrouble(message);
+    else reportTrouble(message, rest);
   }
   warn(message: string, ...rest: unknown[]): void {
     this.#before?.warn(message, ...rest);
@@ -164,9 +164,13 @@ class Watch implements DiagLogger {
 
 const firstLine = (text: string) => String(text).split('\n', 1)[0]!.slice(0, 300);
 
-function reportTrouble(message: string): void {
-  const text = firstLine(message);
-  diagnostics.warnOnce(`diag ${text}`, 'SONDE_ERR_INTERNAL', `OpenTelemetry says: ${text}`);
+const ids = /\b[\da-f]{16,32}\b/g;
+
+/** A part says its own name first. Ids change from one time to the next, but what is said is the same. */
+function reportTrouble(message: string, rest: readonly unknown[]): void {
+  const said = [message, ...rest].map((each) => (each instanceof Error ? each.message : each));
+  const text = firstLine(said.filter((each) => typeof each === 'string').join(' '));
+  diagnostics.warnOnce(`diag ${text.replace(ids, '')}`, 'SONDE_ERR_OTEL', `OpenTelemetry says: ${text}`);
 }
 
 /** The refused one shows in the stack that the API hands over: the first frame outside OpenTelemetry is the app's. */

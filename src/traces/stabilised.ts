@@ -17,6 +17,7 @@ const renamed: Readonly<Record<string, string | undefined>> = {
   'db.cassandra.keyspace': 'db.namespace',
   'db.user': undefined,
   'db.connection_string': undefined,
+  'db.memcached.key': undefined,
   'net.peer.name': 'server.address',
   'net.peer.port': 'server.port',
   'net.peer.ip': 'network.peer.address',
@@ -48,6 +49,8 @@ export function stabilise(attributes: Attributes): void {
     if (name !== undefined) attributes[name] ??= stableValue(name, attributes[old]);
     delete attributes[old];
   }
+  const system = attributes['db.system.name'];
+  if (system !== undefined) attributes['db.system.name'] = stableValue('db.system.name', system);
   hideLiterals(attributes);
 }
 

@@ -1,11 +1,16 @@
 /** Mongoose is seen through its driver, which it brings itself, against the stub of the wire protocol. */
+import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { mongodb } from '../../instrumentation/mongodb.ts';
 import { activeContext } from '../../src/context/context.ts';
 import { stampOf } from '../../src/context/correlation.ts';
 import { type ArmedProcess, armed } from '../support/armed.ts';
+import { runNode } from '../support/child.ts';
 import { type MongoStub, startMongoStub } from '../support/mongo-stub.ts';
+import { startSink } from '../support/otlp-sink.ts';
+import { appFolder } from '../support/tarball.ts';
 
 // Its types do not know what the stub holds.
 const mongoose: any = createRequire(import.meta.url)('mongoose');
@@ -80,4 +85,37 @@ describe('mongoose, against a stub of the wire protocol', () => {
     await Promise.all(Array.from({ length: 1_000 }, (_, at) => ask(`request-${at}`)));
     expect(new Set(process.calls().map((span) => span.parentSpanContext?.spanId)).size).to.equal(1_000);
   }).timeout(20_000);
+});
+
+describe('mongoose in an app that is an ES module, against a stub of the wire protocol', () => {
+  it('has one span for each statement, under the work that asked', async () => {
+    const stub = await startMongoStub();
+    const sink = await startSink();
+    const folder = appFolder(['mongoose']);
+    writeFileSync(
+      join(folder, 'app.mjs'),
+      `import mongoose from 'mongoose';
+      import { getLogger, withSpan } from 'sonde';
+      await mongoose.connect('mongodb://127.0.0.1:${stub.port}/test');
+      const options = { autoCreate: false, autoIndex: false, versionKey: false };
+      const Order = mongoose.model('Order', new mongoose.Schema({ _id: Number, name: String }, options));
+      await withSpan('work', async () => {
+        await Order.find({ name: 's3cret' });
+        getLogger('app').info('found');
+      });
+      await mongoose.disconnect();`,
+    );
+    const ended = await runNode(['--require', 'sonde/register', 'app.mjs'], {
+      cwd: folder,
+      env: { OTEL_EXPORTER_OTLP_ENDPOINT: sink.httpUrl },
+    });
+    await sink.close();
+    await stub.close();
+    expect(ended.code, ended.stderr).to.equal(0);
+    const work = sink.spans().find(({ name }) => name === 'work');
+    const within = sink.spans().filter(({ parentSpanId }) => parentSpanId === work?.spanId);
+    expect(within.map(({ name }) => name)).to.deep.equal(['find orders']);
+    expect(ended.lines.find(({ message }) => message === 'found')?.span_id).to.equal(work?.spanId);
+    expect(JSON.stringify(within.map(({ attributes }) => attributes))).to.not.include('s3cret');
+  }).timeout(30_000);
 });
