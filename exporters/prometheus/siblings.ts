@@ -48,7 +48,7 @@ export function joinSiblings({ primary, script, worker, collect }: Sibling): Sib
   const id = `${worker}-${randomBytes(4).toString('hex')}`;
   const server = answerSiblings(folder.socketOf(id), async () => {
     const { scopeMetrics } = await collect();
-    return tell(folder, id, scopeMetrics);
+    return tell(folder, id, withoutSecrets(scopeMetrics));
   });
   return {
     gather: (own) => runIn(rootContext, () => gather(folder, id, worker, own)),
@@ -61,7 +61,7 @@ export function joinSiblings({ primary, script, worker, collect }: Sibling): Sib
 
 /** What it told is kept: after a `kill -9` there is nothing else. */
 function tell(folder: WorkerFolder, id: string, scopes: readonly CollectedScope[]): string {
-  const text = JSON.stringify(withoutSecrets(scopes));
+  const text = JSON.stringify(scopes);
   void folder.remember(id, text).catch(() => undefined);
   return text;
 }
@@ -85,7 +85,9 @@ async function gather(
   worker: number,
   collection: Collection,
 ): Promise<Collection> {
-  tell(folder, own, collection.scopeMetrics);
+  // Cleaned as those of the others are, or they would be other series.
+  const scopeMetrics = withoutSecrets(collection.scopeMetrics);
+  tell(folder, own, scopeMetrics);
   const others = folder.ids().filter((id) => id !== own);
   const told = await Promise.all(others.map((id) => ask(folder, id)));
   // After they were asked: who died meanwhile is in this sum, and what it told just now is not added again.
@@ -93,7 +95,7 @@ async function gather(
   const living = told.filter(({ id }) => !ids.includes(id));
   return {
     resource: ofAll(collection.resource),
-    scopeMetrics: addUp([{ scopes: collection.scopeMetrics, worker }, ...living, { scopes }]),
+    scopeMetrics: addUp([{ scopes: scopeMetrics, worker }, ...living, { scopes }]),
   };
 }
 
