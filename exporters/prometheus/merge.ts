@@ -61,7 +61,8 @@ function ofWorker(point: DataPoint, worker: number | undefined): DataPoint {
   return { ...point, attributes };
 }
 
-function sumOf(a: DataPoint, b: DataPoint): DataPoint {
+/** Of two points that are one series. */
+export function sumOf(a: DataPoint, b: DataPoint): DataPoint {
   const exemplars = [...(a.exemplars ?? []), ...(b.exemplars ?? [])];
   return { ...a, value: valueSum(a.value, b.value), ...(exemplars.length > 0 ? { exemplars } : undefined) };
 }

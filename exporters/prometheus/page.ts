@@ -1,11 +1,19 @@
 /** The page that Prometheus scrapes, in its text format 0.0.4 and in OpenMetrics 1.0, written in small turns. */
 import type { Attributes } from '@opentelemetry/api';
-import type { Collection, DataPoint, Exemplar, HistogramValue } from '../../src/metrics/collected.ts';
+import {
+  type CollectedMetric,
+  type Collection,
+  type DataPoint,
+  type Exemplar,
+  type HistogramValue,
+  pointType,
+} from '../../src/metrics/collected.ts';
 import { Turn } from '../../src/metrics/turn.ts';
 import { redactAttributes } from '../../src/processing/redact.ts';
 import { bucketsOf } from './buckets.ts';
 import { type Family, familiesOf } from './families.ts';
 import { escaped, escapedHelp, labelsText, seriesLabels } from './labels.ts';
+import { sumOf } from './merge.ts';
 import { labelName } from './names.ts';
 
 export type PageFormat = 'text' | 'openmetrics';
@@ -44,24 +52,40 @@ function targetInfo(attributes: Attributes, format: PageFormat): string {
 }
 
 function* familyText(family: Family, format: PageFormat): Iterable<string> {
+  const series = new Map<string, Series>();
+  let looked = 0;
+  for (const { metric, scope } of family.members) {
+    for (const point of metric.dataPoints) {
+      const own = seriesLabels(point.attributes);
+      const labels = own === '' || scope === '' ? own + scope : `${own},${scope}`;
+      const before = series.get(labels);
+      if (before === undefined) series.set(labels, { metric, point });
+      else if (before.metric === metric) before.point = together(before, point);
+      // Names that differ in dots only are one name here; a series that is said twice fails the scrape.
+      if (++looked % pieceSize === 0) yield '';
+    }
+  }
   let text = headOf(family, format);
   let points = 0;
-  const seen = new Set<string>();
-  for (const member of family.members) {
-    for (const point of member.metric.dataPoints) {
-      const own = seriesLabels(point.attributes);
-      const labels = own === '' || member.scope === '' ? own + member.scope : `${own},${member.scope}`;
-      // Names that differ in dots only are one name here; a series that is said twice fails the scrape.
-      if (seen.has(labels)) continue;
-      seen.add(labels);
-      text += pointText(family, point, labels, format);
-      if (++points % pieceSize === 0) {
-        yield text;
-        text = '';
-      }
+  for (const [labels, { point }] of series) {
+    text += pointText(family, point, labels, format);
+    if (++points % pieceSize === 0) {
+      yield text;
+      text = '';
     }
   }
   yield text;
+}
+
+/** One line of the page, or one set of buckets. */
+interface Series {
+  readonly metric: CollectedMetric;
+  point: DataPoint;
+}
+
+/** What differed in a secret only, or in what a name of a label may not hold: nothing that was counted is left out. */
+function together({ metric, point }: Series, other: DataPoint): DataPoint {
+  return metric.dataPointType === pointType.gauge ? point : sumOf(point, other);
 }
 
 function headOf({ base, type, unit, help }: Family, format: PageFormat): string {

@@ -142,10 +142,29 @@ describe('the Prometheus page', () => {
       'hostile_total{a_b="one;two"} 1',
       'hostile_total{exported_le="1",quantile="2",_name_="stolen",exported_otel_scope_name="forged"} 1',
       'hostile_total{key_1st="digit",_="кто",tab_="\ufffd\ufffd\r"} 1',
-      'hostile_total{a_b="same"} 1',
+      'hostile_total{a_b="same"} 2',
     ]);
     expect(linesOf(text, '_1_evil')[0]).to.equal('# HELP _1_evil_total a\\nb\\\\');
     expect(lint(text)).not.to.match(/parse error|error while linting/);
+  });
+
+  it('adds up series that differ in a secret only', async () => {
+    const text = await page((meter) => {
+      for (const token of ['a', 'b', 'c']) {
+        meter.createCounter('logins').add(1, { token });
+        meter.createHistogram('wait', { advice: { explicitBucketBoundaries: [2] } }).record(1, { token });
+        meter.createGauge('level').record(7, { token });
+      }
+    });
+    const lines = ['logins', 'wait', 'level'].flatMap((name) => linesOf(text, name));
+    expect(lines.filter((line) => !line.startsWith('#'))).to.deep.equal([
+      'logins_total{token="[REDACTED]"} 3',
+      'wait_bucket{token="[REDACTED]",le="2"} 3',
+      'wait_bucket{token="[REDACTED]",le="+Inf"} 3',
+      'wait_sum{token="[REDACTED]"} 3',
+      'wait_count{token="[REDACTED]"} 3',
+      'level{token="[REDACTED]"} 7',
+    ]);
   });
 
   it('leaves out a namesake of another type, and says so', async () => {
