@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import { isPm2Worker } from '../config/env.ts';
 import { diagnostics } from '../diagnostics.ts';
 import { shared } from '../slot.ts';
+import { isMainThread } from '../threads.ts';
 import { takenOverStream } from './taken-over-stream.ts';
 
 export type StreamName = 'stdout' | 'stderr';
@@ -18,8 +19,9 @@ export interface LineStream {
   readonly isTerminal: boolean;
 }
 
-/** What a reader that stands still may cost: milliseconds of waiting for one line, bytes that are kept. */
-const longestWait = 20;
+/** What a reader that stands still may cost: milliseconds of waiting, once within so many, and bytes that are kept. */
+const longestWait = 50;
+const hopelessMillis = 1000;
 const longestLastWait = 500;
 const mostPending = 1_048_576;
 const retryMillis = 20;
@@ -34,8 +36,10 @@ export function lineStream(name: StreamName): LineStream {
   });
 }
 
-function openStream(name: string, fd: number): LineStream {
+function openStream(name: StreamName, fd: number): LineStream {
+  let way: number | undefined;
   let closed = false;
+  let stuckAt = Number.NEGATIVE_INFINITY;
   let pending: Buffer[] = [];
   let pendingBytes = 0;
   let retrying = false;
@@ -51,7 +55,8 @@ function openStream(name: string, fd: number): LineStream {
 
   function send(text: string): void {
     try {
-      const written = fs.writeSync(fd, text);
+      way ??= openWay(name, fd);
+      const written = fs.writeSync(way, text);
       if (written < text.length || isCut(text, written)) finish(Buffer.from(text).subarray(written));
     } catch (error) {
       if (isBusy(error)) finish(Buffer.from(text));
@@ -59,22 +64,28 @@ function openStream(name: string, fd: number): LineStream {
     }
   }
 
-  function finish(bytes: Buffer, wait: number = longestWait): void {
+  function finish(bytes: Buffer, wait: number = patience()): void {
     let rest = bytes;
-    const end = Date.now() + wait;
+    const end = performance.now() + wait;
     while (rest.length > 0) {
       try {
-        rest = rest.subarray(fs.writeSync(fd, rest));
+        rest = rest.subarray(fs.writeSync(way ?? fd, rest));
       } catch (error) {
-        if (isBusy(error) && Date.now() < end) {
+        if (isBusy(error) && performance.now() < end) {
           Atomics.wait(sleeper, 0, 0, 1);
           continue;
         }
+        if (wait > 0 && rest.length === bytes.length) stuckAt = performance.now();
         if (isBusy(error)) keep(rest);
         else refused(error);
         return;
       }
     }
+  }
+
+  /** A reader that has just taken nothing for that long is not waited for again at once. */
+  function patience(): number {
+    return performance.now() - stuckAt < hopelessMillis ? 0 : longestWait;
   }
 
   function refused(error: unknown): void {
@@ -91,8 +102,16 @@ function openStream(name: string, fd: number): LineStream {
 
   function queue(text: string): void {
     const bytes = Buffer.from(text);
-    if (pendingBytes + bytes.length > mostPending) diagnostics.count(`logs.dropped.${name}_blocked`);
+    const isFull = () => pendingBytes + bytes.length > mostPending;
+    if (isFull()) release(patience());
+    if (isFull()) blocked();
     else keep(bytes);
+  }
+
+  function blocked(): void {
+    diagnostics.count(`logs.dropped.${name}_blocked`);
+    const what = `Lines cannot be written to ${name}: its reader stands still. They are dropped and counted.`;
+    if (name === 'stdout') diagnostics.warnOnce('logs.stdout.blocked', 'SONDE_ERR_SINK', what);
   }
 
   /** The rest of a line that is half out is kept whatever its size: half a line would spoil the next one. */
@@ -114,7 +133,7 @@ function openStream(name: string, fd: number): LineStream {
   }
 
   function release(wait: number): void {
-    const bytes = Buffer.concat(pending);
+    const bytes = pending.length === 1 ? (pending[0] as Buffer) : Buffer.concat(pending);
     pending = [];
     pendingBytes = 0;
     finish(bytes, wait);
@@ -127,6 +146,21 @@ function openStream(name: string, fd: number): LineStream {
       return terminal;
     },
   };
+}
+
+/**
+ * A way to the same reader that answers EAGAIN where it would wait: a pipe is opened once more, so that nobody else
+ * who writes to it sees a difference; a socket has one way only, which Node itself makes so as soon as it is used.
+ */
+function openWay(name: StreamName, fd: number): number {
+  try {
+    const stat = fs.fstatSync(fd);
+    if (stat.isSocket() && isMainThread()) void process[name];
+    if (!stat.isFIFO() || process.platform !== 'linux') return fd;
+    return fs.openSync(`/proc/self/fd/${fd}`, fs.constants.O_WRONLY | fs.constants.O_NONBLOCK);
+  } catch {
+    return fd;
+  }
 }
 
 /** Most lines are plain ASCII: as many bytes as characters, and no need to count. */

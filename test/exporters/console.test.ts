@@ -1,6 +1,11 @@
-import { spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { imports, run } from '../logs/captured.ts';
+import { eventually } from '../support/otlp-items.ts';
 
 const started = "startSinks([consoleSink()], []); const log = getLogger('app');";
 
@@ -92,5 +97,84 @@ describe('the console sink', () => {
       code,
     );
     expect(stdout).to.equal('3000 true');
+  });
+});
+
+describe('the console sink with a reader that is stopped', function () {
+  this.timeout(30_000);
+  /** More than the pipe and the sink keep together; says so on stderr while nobody reads, and then waits for stdin. */
+  const code = `${imports}${started}
+    let n = 0;
+    const pad = 'x'.repeat(1000);
+    const timer = setInterval(() => {
+      for (let i = 0; i < 200; i++) log.info('m' + n++, { pad });
+      if (n < 3000) return;
+      clearInterval(timer);
+      const dropped = diagnostics.counters().get('logs.dropped.stdout_blocked') ?? 0;
+      process.stderr.write('{"done":' + JSON.stringify({ n, dropped }) + '}\\n');
+      process.stdin.once('data', () => setTimeout(() => { log.info('again'); process.exit(7); }, 500));
+    }, 1);`;
+
+  interface Seen {
+    readonly n: number;
+    readonly dropped: number;
+    readonly stderr: () => string;
+  }
+
+  async function whileStopped(app: ChildProcess): Promise<Seen> {
+    let stderr = '';
+    const { promise, resolve } = Promise.withResolvers<Seen>();
+    app.stderr!.setEncoding('utf8').on('data', (text) => {
+      stderr += text;
+      const found = /\{"done":(\{.*?\})\}/.exec(stderr);
+      if (found) resolve({ ...JSON.parse(found[1]!), stderr: () => stderr });
+    });
+    return promise;
+  }
+
+  function expectLines(text: string, { n, dropped, stderr }: Seen): void {
+    expect(text.endsWith('\n')).to.equal(true);
+    const messages = text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).message);
+    expect(dropped).to.be.above(0);
+    expect(messages).to.have.length(n - dropped + 1);
+    expect(messages.slice(0, 500)).to.eql(Array.from({ length: 500 }, (_, i) => `m${i}`));
+    expect(messages.at(-1)).to.equal('again');
+    expect(stderr().match(/its reader stands still/g)).to.have.length(1);
+  }
+
+  it('goes on when the reader of a pipe is stopped, keeps 1 MB, counts the rest, and says so once (R10)', async () => {
+    const dir = fs.mkdtempSync(join(tmpdir(), 'sonde-stopped-'));
+    const [pipe, out] = [join(dir, 'pipe'), join(dir, 'out')];
+    spawnSync('bash', ['-c', `mkfifo "${pipe}"`]);
+    const both = fs.openSync(pipe, 'r+');
+    const reader = spawn('cat', [], { stdio: [fs.openSync(pipe, 'r'), fs.openSync(out, 'w'), 'inherit'] });
+    reader.kill('SIGSTOP');
+    const app = spawn(process.execPath, ['--input-type=module', '-e', code], {
+      stdio: ['pipe', fs.openSync(pipe, 'w'), 'pipe'],
+    });
+    const seen = await whileStopped(app);
+    reader.kill('SIGCONT');
+    app.stdin!.write('go on');
+    expect(await once(app, 'exit')).to.eql([7, null]);
+    await eventually(() => fs.readFileSync(out, 'utf8').endsWith('"again"}\n'));
+    reader.kill();
+    fs.closeSync(both);
+    expectLines(fs.readFileSync(out, 'utf8'), seen);
+    fs.rmSync(dir, { recursive: true });
+  });
+
+  it('goes on when the reader of a socket does not read', async () => {
+    const app = spawn(process.execPath, ['--input-type=module', '-e', code]);
+    const seen = await whileStopped(app);
+    let text = '';
+    app.stdout.setEncoding('utf8').on('data', (part) => {
+      text += part;
+    });
+    app.stdin.write('go on');
+    expect(await once(app, 'close')).to.eql([7, null]);
+    expectLines(text, seen);
   });
 });
