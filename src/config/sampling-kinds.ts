@@ -91,7 +91,8 @@ function parseRule(text: string): SamplingRule | undefined {
   const attributes: Record<string, string> = {};
   for (const word of text.trim().split(/\s+/)) {
     const [, key, raw] = /^([^=]+)=(.*)$/.exec(word) ?? [];
-    const [name, value] = key === undefined ? deedOf(word) : [key, decoded(raw as string)];
+    const [name, value] =
+      key === undefined ? deedOf(word.toLowerCase()) : [key, readValue(key, raw as string)];
     const isOwn = known.has(name) && name !== 'attributes';
     const place = isOwn ? rule : attributes;
     if (value === undefined || Object.hasOwn(place, name)) return undefined;
@@ -104,6 +105,10 @@ function parseRule(text: string): SamplingRule | undefined {
 function deedOf(word: string): [name: string, value: unknown] {
   if (word.endsWith('/s')) return ['perSecond', rateIn(word.slice(0, -2))];
   return ['sample', word === 'keep' || word === 'drop' ? word : ratio.parse(word).value];
+}
+
+function readValue(key: string, text: string): string | undefined {
+  return key === 'kind' ? text.toLowerCase() : decoded(text);
 }
 
 /** A space, a semicolon and a percent sign are written as in a URL. */

@@ -121,11 +121,12 @@ describe('problems of the environment', () => {
   it('leave out the wrong rules of a sampler and keep the right ones', () => {
     const { config, problems: found } = resolveConfig(
       {},
-      { SONDE_SAMPLING_RULES: 'route=/a keep; route=/b 1.5; sometimes; name=a%20b drop' },
+      { SONDE_SAMPLING_RULES: 'route=/a keep; route=/b 1.5; sometimes; name=a%20b DROP; kind=Server .5;' },
     );
     expect(config.traces.rules).to.deep.equal([
       { route: '/a', sample: 'keep' },
       { name: 'a b', sample: 'drop' },
+      { kind: 'server', sample: 0.5 },
     ]);
     expect(found.map(({ message }) => message)).to.deep.equal([
       'SONDE_SAMPLING_RULES names "route=/b 1.5", "sometimes", which is no rule; it is left out.',
