@@ -8,11 +8,11 @@ import { rememberedTarget, serverTarget } from './database-target.ts';
 import { override } from './override.ts';
 import { patches } from './patches.ts';
 import {
-  batches,
   cacheCounter,
   clusterOpening,
   endBatch,
   faultOf,
+  readBatch,
   readCommand,
   system,
 } from './redis-command.ts';
@@ -145,8 +145,9 @@ function patchPipeline(prototype: object, database: Database): (() => void)[] {
         this[met] = true;
         for (const command of this._queue) command[met] = true;
         const isMulti = this._queue[0]?.name === 'multi';
-        const size = this._queue.length - (isMulti ? 2 : 0);
-        const statement = isMulti ? batches.MULTI : batches.PIPELINE;
+        const names = this._queue.map(({ name }) => name);
+        const statement = isMulti ? readBatch('MULTI', names.slice(1, -1)) : readBatch('PIPELINE', names);
+        const size = names.length - (isMulti ? 2 : 0);
         const call = database.start(targetOf(this.redis), statement, activeContext(), size);
         if (call !== undefined) follow(this, call, (answers) => endBatch(call, errorsIn(answers)));
       }

@@ -40,11 +40,20 @@ function remember(spelled: string, shown: number): SqlStatement {
   return statement;
 }
 
-/** Several commands sent at once. */
-export const batches: Readonly<Record<'PIPELINE' | 'MULTI', SqlStatement>> = {
-  PIPELINE: { text: '', operation: 'PIPELINE', collection: undefined, summary: '' },
-  MULTI: { text: '', operation: 'MULTI', collection: undefined, summary: '' },
-};
+export type BatchKind = 'PIPELINE' | 'MULTI';
+
+const batches = new Map<string, SqlStatement>();
+
+/** Several commands sent at once: `PIPELINE SET` where all of them are the same, else `PIPELINE`. */
+export function readBatch(kind: BatchKind, names: readonly unknown[]): SqlStatement {
+  const [first] = names;
+  const isOne = first !== undefined && names.every((name) => name === first);
+  const command = isOne ? readCommand(first, 0).operation : other;
+  const operation = command === other ? kind : `${kind} ${command}`;
+  const found = batches.get(operation) ?? { text: '', operation, collection: undefined, summary: '' };
+  batches.set(operation, found);
+  return found;
+}
 
 /** The first word of an answer that is an error: `WRONGTYPE`, `ERR`, `MOVED`. The rest may quote arguments. */
 const prefix = /^[A-Z][A-Z0-9]+(?= )/;

@@ -9,11 +9,12 @@ import { loadedExports } from './loaded-modules.ts';
 import { override } from './override.ts';
 import { patches } from './patches.ts';
 import {
-  batches,
+  type BatchKind,
   cacheCounter,
   clusterOpening,
   endBatch,
   faultOf,
+  readBatch,
   readCommand,
   system,
 } from './redis-command.ts';
@@ -100,10 +101,12 @@ function patchClient(prototype: object, database: Database, { meter }: Sensors):
     };
 
   const batch =
-    (kind: keyof typeof batches) =>
+    (kind: BatchKind) =>
     (original: Method): Method =>
       function (this: Client, commands, selects, ...rest) {
-        const call = database.start(targetOf(this), batches[kind], activeContext(), commands?.length);
+        const names = commands?.map(({ args }: { args?: unknown[] }) => args?.[0]) ?? [];
+        const statement = readBatch(kind, names);
+        const call = database.start(targetOf(this), statement, activeContext(), names.length);
         const answer = original.call(this, commands, selects, ...rest);
         if (call === undefined) return answer;
         return settled(
