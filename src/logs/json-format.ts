@@ -262,10 +262,14 @@ function stackQuoted(stack: string): string {
   return quoted;
 }
 
-/** Records come in runs of one span: the text of its ids is kept until another one speaks. */
+/**
+ * Records come in runs of one span: the text of its ids is kept until another one speaks, and put together when it
+ * returns. Many a request has the one line of its access record.
+ */
 function lastIds(requestId: boolean): (stamp: Stamp) => string {
   let last: Stamp | undefined;
   let text = '';
+  let isFlat = false;
   return (stamp) => {
     if (
       last !== undefined &&
@@ -275,10 +279,13 @@ function lastIds(requestId: boolean): (stamp: Stamp) => string {
       last.requestId === stamp.requestId &&
       last.traceFlags === stamp.traceFlags
     ) {
+      if (!isFlat) flat(text);
+      isFlat = true;
       return text;
     }
     last = stamp;
-    text = flat(idsText(stamp, requestId));
+    text = idsText(stamp, requestId);
+    isFlat = false;
     return text;
   };
 }
@@ -287,12 +294,16 @@ function lastIds(requestId: boolean): (stamp: Stamp) => string {
 export function idsText(stamp: Stamp, requestId = false): string {
   let text = '';
   if (stamp.traceId !== undefined) {
-    text += `,"trace_id":${quote(stamp.traceId)},"span_id":${quote(stamp.spanId ?? '')}`;
-    text += `,"trace_flags":"${(stamp.traceFlags & 255).toString(16).padStart(2, '0')}"`;
+    text = `,"trace_id":${quote(stamp.traceId)},"span_id":${quote(stamp.spanId ?? '')},"trace_flags":"${flagsText(stamp.traceFlags)}"`;
   }
   if (stamp.correlationId !== undefined) text += `,"correlation_id":${quote(stamp.correlationId)}`;
   if (requestId && stamp.requestId !== undefined) text += `,"request_id":${quote(stamp.requestId)}`;
   return text;
+}
+
+function flagsText(traceFlags: number): string {
+  const flags = traceFlags & 255;
+  return flags < 2 ? (flags === 0 ? '00' : '01') : flags.toString(16).padStart(2, '0');
 }
 
 /** Bound objects are never changed in place and return with every record of their logger or request. */
