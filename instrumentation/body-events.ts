@@ -22,17 +22,36 @@ export const exchangeKey: unique symbol = Symbol('sonde.exchange');
 type Message = EventEmitter & { [exchangeKey]?: Exchange; req?: Message };
 type Emit = (this: Message, event: string | symbol, ...args: unknown[]) => boolean;
 
+/** Node's own last listener of a request, which needs no context: without it nobody may be listening. */
+const nodesOwn = 'clearIncoming';
+
+function isHeard(message: Message, event: string | symbol): boolean {
+  const count = message.listenerCount(event);
+  return count > 1 || (count === 1 && message.rawListeners(event)[0]?.name !== nodesOwn);
+}
+
 /** A message is a request with an exchange, or a response that points to it by `req`. */
 function restoring(original: Emit): Emit {
   return function emit(event, ...args) {
     const exchange = this[exchangeKey] ?? this.req?.[exchangeKey];
     if (exchange === undefined) return original.call(this, event, ...args);
     exchange.onEvent(this, event);
-    if (activeContext() === exchange.context || this.listenerCount(event) === 0) {
+    if (!isHeard(this, event) || activeContext() === exchange.context) {
       return original.call(this, event, ...args);
     }
-    return runIn(exchange.context, () => original.call(this, event, ...args));
+    return emitIn(exchange.context, this, original, event, args);
   };
+}
+
+/** Apart, for what a closure holds is made anew with each event. */
+function emitIn(
+  context: Context,
+  message: Message,
+  original: Emit,
+  event: string | symbol,
+  args: unknown[],
+): boolean {
+  return runIn(context, () => original.call(message, event, ...args));
 }
 
 let holders = 0;
