@@ -3,11 +3,14 @@ import type { Meter } from '@opentelemetry/api';
 import { type BoundCounter, isBindable } from '../src/metrics/bound.ts';
 import { methodOf } from './http-attributes.ts';
 
+type Scheme = 'http' | 'https';
+
 /** Counts up or down, by method and scheme. */
-export type ActiveRequests = (change: 1 | -1, method: string, scheme: string) => void;
+export type ActiveRequests = (change: 1 | -1, method: string, scheme: Scheme) => void;
 
 export function activeRequests(meter: Meter): ActiveRequests {
-  const known = new Map<string, BoundCounter>();
+  /** Scheme by scheme: a key made of both would be put together and hashed with every request. */
+  const known: Record<Scheme, Map<string, BoundCounter>> = { http: new Map(), https: new Map() };
 
   function series(method: string, scheme: string): BoundCounter {
     const counter = meter.createUpDownCounter('http.server.active_requests', {
@@ -20,11 +23,11 @@ export function activeRequests(meter: Meter): ActiveRequests {
   }
 
   return (change, method, scheme) => {
-    const key = methodOf(method) + scheme;
-    let bound = known.get(key);
+    const name = methodOf(method);
+    let bound = known[scheme].get(name);
     if (bound === undefined) {
-      bound = series(methodOf(method), scheme);
-      known.set(key, bound);
+      bound = series(name, scheme);
+      known[scheme].set(name, bound);
     }
     bound.add(change);
   };
