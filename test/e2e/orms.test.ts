@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { runNode } from '../support/child.ts';
+import { nodeVersions } from '../support/nodes.ts';
 import { startSink } from '../support/otlp-sink.ts';
 import { requirePostgres } from '../support/services.ts';
 import { appFolder } from '../support/tarball.ts';
@@ -101,7 +102,7 @@ describe('an ORM in an app', function () {
   });
 
   /** `init` starts Sonde in place of the preload. */
-  async function run({ imports, use }: Orm, kind: 'cjs' | 'mjs', init = '') {
+  async function run({ imports, use }: Orm, kind: 'cjs' | 'mjs', init = '', node?: string) {
     const lines = Object.entries(imports).map(([name, what]) => loads[kind](name, what));
     writeFileSync(
       join(folder, `app.${kind}`),
@@ -124,6 +125,7 @@ describe('an ORM in an app', function () {
     const preload = init === '' ? ['--require', 'sonde/register'] : [];
     const ended = await runNode([...preload, `app.${kind}`], {
       cwd: folder,
+      node,
       env: { OTEL_EXPORTER_OTLP_ENDPOINT: sink.httpUrl },
     });
     await sink.close();
@@ -146,6 +148,18 @@ describe('an ORM in an app', function () {
         expect(span?.attributes['sonde.orm.operation']).to.equal(orm.operation);
         expect(span?.attributes['db.query.text']).to.not.match(/\b7\b/);
         expect(line).to.include({ id: 7, trace_id: work.traceId, span_id: work.spanId });
+      });
+    }
+  }
+
+  // The two whose ES modules are taken hold of, which old versions of Node.js cannot do in their turn.
+  for (const name of ['drizzle', 'prisma']) {
+    for (const node of nodeVersions()) {
+      it(`${name} has its words as an ES module on Node ${node.name}`, async () => {
+        const orm = orms[name] as Orm;
+        const { within } = await run(orm, 'mjs', '', node.path);
+        const operations = within.map(({ attributes }) => attributes['sonde.orm.operation']);
+        expect(operations).to.deep.equal([orm.operation]);
       });
     }
   }
