@@ -25,6 +25,7 @@ describe('pm2 in cluster mode', function () {
   let env: Record<string, string>;
   let port: number;
   let scraped: number;
+  let admin: number;
 
   const pm2 = async (...args: string[]): Promise<string> =>
     (await run(process.execPath, [command, ...args], { cwd: folder, env })).stdout;
@@ -66,12 +67,13 @@ describe('pm2 in cluster mode', function () {
 
   before(async () => {
     folder = appFolder([], join(root, 'examples/pm2'));
-    [port, scraped] = [await freePort(), await freePort()];
+    [port, scraped, admin] = [await freePort(), await freePort(), await freePort()];
     env = cleanEnvironment({
       PM2_HOME: join(folder, 'home'),
       PM2_DISABLE_VERSION_CHECK: 'true',
       PORT: String(port),
       OTEL_EXPORTER_PROMETHEUS_PORT: String(scraped),
+      SONDE_ADMIN_PORT: String(admin),
       SONDE_LOG_RESOURCE: 'on',
       SONDE_OTLP: 'off',
     });
@@ -103,6 +105,20 @@ describe('pm2 in cluster mode', function () {
     await until(async () => (await pids()).filter((pid) => pid > 0 && pid !== first).length, 4);
     await order(5);
     await until(taken, 35);
+  });
+
+  it('has one admin port at a time, whichever worker ends, and none complains', async () => {
+    const isReady = (): Promise<boolean> =>
+      fetch(`http://127.0.0.1:${admin}/readyz`, close).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    for (const pid of await pids()) {
+      await until(isReady, true);
+      process.kill(pid, 'SIGKILL');
+    }
+    await until(isReady, true);
+    expect(logs('shop-error')).to.deep.equal(['', '', '', '']);
   });
 
   it("gives each worker the settings of the ecosystem file, an instance, and the app's own log (A68)", () => {
