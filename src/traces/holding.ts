@@ -53,7 +53,7 @@ const sampled = 1;
 const failed = 2;
 /** One trace alone may not push out all others. */
 const shareOfOne = 4;
-const verdictsRemembered = 10_000;
+const verdictsRemembered = 5_000;
 /** Milliseconds until the first line that says how many verdicts fell early, and between two of them. */
 const firstMillis = 1_000;
 const quietMillis = 60_000;
@@ -93,6 +93,11 @@ export class Holding {
   started(span: StartedSpan): void {
     const { traceId, traceFlags } = span.spanContext();
     if ((traceFlags & sampled) !== 0) return;
+    if (span.parentSpanContext === undefined) {
+      // Its id was made for it: nobody knows it yet.
+      this.#open(traceId, span);
+      return;
+    }
     const held = this.#traces.get(traceId);
     const isRoot = isLocalRoot(span);
     if (held !== undefined) {

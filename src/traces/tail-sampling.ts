@@ -111,8 +111,10 @@ function deciding(
     const randomness = readOt(state).randomness ?? randomnessOf(traceId);
     const isInShare = threshold !== undefined && randomness >= threshold;
     const isPicked = isInShare && (parent !== undefined || bucket?.take() !== false);
-    const answer = isPicked || isKept(traceId) ? keep : wait;
-    if (state === undefined) return isPicked ? picked : answer;
+    if (state === undefined && isPicked) return picked;
+    // What begins here is known to nobody yet.
+    const answer = isPicked || (parent !== undefined && isKept(traceId)) ? keep : wait;
+    if (state === undefined) return answer;
     return { ...answer, traceState: withThreshold(state, isPicked ? said : undefined) };
   };
 }

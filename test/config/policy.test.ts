@@ -99,6 +99,25 @@ describe('one policy under many services (A74)', () => {
     ]);
   });
 
+  it('holds for sonde_tail, too, which picks one trace in twenty where nobody says how many (A74)', () => {
+    write('policy.json', {
+      traces: { samplerArg: 0.1, tail: { slow: '1s' } },
+      locked: ['traces.samplerArg', 'traces.tail.slow'],
+    });
+    const own = write('own.json', { extends: './policy.json', traces: { sampler: 'sonde_tail' } });
+    const { config, problems } = resolveConfig({}, { SONDE_CONFIG: own });
+    expect([config.traces.samplerArg, problems]).to.deep.equal([0.1, []]);
+    const looser = resolveConfig(
+      {},
+      { SONDE_CONFIG: own, OTEL_TRACES_SAMPLER_ARG: '0.5', SONDE_TAIL_SLOW: '0ms' },
+    );
+    expect([looser.config.traces.samplerArg, looser.config.traces.tail.slow]).to.deep.equal([0.1, '1s']);
+    expect(looser.problems).to.have.length(2);
+    const alone = resolveConfig({}, { OTEL_TRACES_SAMPLER: 'sonde_tail' });
+    expect(alone.config.traces.samplerArg).to.equal(0.05);
+    expect(sourceOf(alone.config, 'traces.samplerArg')).to.equal('default of sonde_tail');
+  });
+
   it('sets a ceiling for the traces a second, and holds the rules of sampling as they are', () => {
     const rules = [{ route: '/checkout/*', sample: 'keep' }, { sample: 0.1 }];
     write('policy.json', { traces: { tracesPerSecond: 50, rules }, locked: ['traces'] });

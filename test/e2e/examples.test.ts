@@ -55,6 +55,21 @@ describe('examples', function () {
     for (const line of linesOf(ended, 'shop')) expect(line).to.include({ 'user.id': 'ada' });
   });
 
+  it('tail-sampling: the one order that failed is told in full, the others at INFO', async () => {
+    const ended = await run('tail-sampling', ['tail-sampling.mjs']);
+    expectRun(ended);
+    const lines = linesOf(ended, 'shop.orders');
+    const told = (level: string) => lines.filter((line) => line.level === level);
+    expect(told('INFO')).to.have.length(19);
+    expect(told('DEBUG').map(({ message, order }) => [message, order])).to.deep.equal([
+      ['cart loaded', 13],
+      ['card asked', 13],
+    ]);
+    const [error] = told('ERROR');
+    for (const line of told('DEBUG')) expect(line.trace_id).to.equal(error!.trace_id);
+    expect(ended.stdout).to.contain('Left out: 57 spans,\n38 debug lines');
+  });
+
   it('metrics: the exemplar of the slow bucket finds the log line of its request (A57)', async () => {
     const ended = await run('metrics', ['metrics.mjs']);
     expectRun(ended);

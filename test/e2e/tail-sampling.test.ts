@@ -108,7 +108,12 @@ for (const node of nodeVersions()) {
       });
 
       it('balances: what was made is delivered, or counted as sampled out', () => {
-        const { counters } = served.ended.lines.find((line) => line.counters)!;
+        const { status } = served.ended.lines.find((line) => line.status)!;
+        const { counters } = status;
+        expect(status).to.deep.include({
+          sampler: 'sonde_tail{0}',
+          tail: { traces: 0, bytes: 0, oldestMillis: 0 },
+        });
         const made = requests * 2 + asked.failed;
         expect(counters['delivered.traces']).to.equal(served.sink.spans().length);
         expect(counters['emitted.traces'] + counters['tail.sampled_out.spans']).to.equal(made);

@@ -26,7 +26,7 @@ exports.serve = function serve({ createServer, Pool, audit, currentSpan, getLogg
     );
   });
   server.listen(0, '127.0.0.1', () => console.log(JSON.stringify({ port: server.address().port })));
-  process.once('exit', () => console.log(JSON.stringify({ counters: init().status().counters })));
+  process.once('exit', () => console.log(JSON.stringify({ status: init().status() })));
   process.once('SIGTERM', () => {
     server.close();
     server.closeAllConnections();
