@@ -191,6 +191,16 @@ function settleRules(merged: Layer, complaints: Complaint[]): void {
   }
 }
 
+/** Whoever sets a ratio and no sampler for it means to keep less. In a file it may be there as a ceiling. */
+function settleRatio(merged: Layer, complaints: Complaint[]): void {
+  const ratio = merged.get('traces.samplerArg')!;
+  const { value: sampler } = merged.get('traces.sampler')!;
+  if (!ratio.source.startsWith('env ') || ratio.value === 1 || !/always_on$/.test(String(sampler))) return;
+  const instead = 'OTEL_TRACES_SAMPLER=parentbased_traceidratio keeps that share';
+  const message = `${ratio.name} has no effect: the sampler is ${sampler}; ${instead}.`;
+  complaints.push({ level: 'warn', code: 'SONDE_ERR_ENV', message });
+}
+
 /** A sampler that also keeps what failed and what was slow needs few of the others. */
 function settleSampling(merged: Layer): void {
   if (merged.get('traces.sampler')!.value !== 'sonde_tail' || !isDefault(merged, 'traces.samplerArg')) return;
@@ -324,6 +334,7 @@ function lay(given: Sources): Resolution {
   settleService(given, merged);
   settleSizes(merged, complaints);
   settleRules(merged, complaints);
+  settleRatio(merged, complaints);
   settleSampling(merged);
   settleEndpoints(merged, complaints);
   settleLogs(merged);

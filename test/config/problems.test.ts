@@ -110,6 +110,16 @@ describe('problems of the environment', () => {
     );
   });
 
+  it('say that a ratio has no effect with a sampler that takes none', () => {
+    expect(messages({ OTEL_TRACES_SAMPLER_ARG: '0.1' })).to.equal(
+      'OTEL_TRACES_SAMPLER_ARG has no effect: the sampler is parentbased_always_on; ' +
+        'OTEL_TRACES_SAMPLER=parentbased_traceidratio keeps that share.',
+    );
+    for (const quiet of [{ OTEL_TRACES_SAMPLER_ARG: '1' }, { OTEL_TRACES_SAMPLER: 'traceidratio' }]) {
+      expect(problems({ OTEL_TRACES_SAMPLER_ARG: '0.1', ...quiet })).to.deep.equal([]);
+    }
+  });
+
   it('say that rules have no effect with a sampler that has none', () => {
     const env = { OTEL_TRACES_SAMPLER: 'always_on', SONDE_SAMPLING_RULES: '0.1' };
     expect(messages(env)).to.equal(

@@ -10,6 +10,8 @@ interface Row {
   /** Absent where every text is right. */
   readonly bad?: string;
   readonly absent: unknown;
+  /** What it needs beside it to mean something. */
+  readonly beside?: Readonly<Record<string, string>>;
 }
 
 const noLimit = Number.POSITIVE_INFINITY;
@@ -199,7 +201,13 @@ const rows: Record<string, Row> = {
     bad: 'sometimes',
     absent: 'parentbased_always_on',
   },
-  OTEL_TRACES_SAMPLER_ARG: { path: 'traces.samplerArg', good: ['0.25', 0.25], bad: '1.5', absent: 1 },
+  OTEL_TRACES_SAMPLER_ARG: {
+    path: 'traces.samplerArg',
+    good: ['0.25', 0.25],
+    bad: '1.5',
+    absent: 1,
+    beside: { OTEL_TRACES_SAMPLER: 'traceidratio' },
+  },
   OTEL_TRACES_EXPORTER: {
     path: 'traces.exporters',
     good: ['OTLP,console,otlp', ['otlp', 'console']],
@@ -339,10 +347,10 @@ describe('environment variables', () => {
     expect(Object.keys(rows)).to.have.members(names);
   });
 
-  for (const [name, { path, good, bad, absent }] of Object.entries(rows)) {
+  for (const [name, { path, good, bad, absent, beside }] of Object.entries(rows)) {
     describe(name, () => {
       it(`sets ${path}`, () => {
-        const { config, problems } = resolveConfig({}, { [name]: good[0] });
+        const { config, problems } = resolveConfig({}, { ...beside, [name]: good[0] });
         expect(at(config, path)).to.deep.equal(good[1]);
         expect(sourceOf(config, path)).to.equal(`env ${name}`);
         expect(problems).to.deep.equal([]);
