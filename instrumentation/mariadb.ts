@@ -20,6 +20,7 @@ import { rememberedTarget, serverTarget } from './database-target.ts';
 import { override, ownerOf } from './override.ts';
 import { patches } from './patches.ts';
 import { totalRows } from './returned-rows.ts';
+import { type SqlComment, sqlComment } from './sql-comment.ts';
 
 /** What is read of a connection's options. */
 interface Place {
@@ -55,7 +56,9 @@ interface Asked {
 }
 
 interface Command {
-  readonly sql?: unknown;
+  sql?: unknown;
+  /** `false` of what sends its text, not what was prepared. */
+  readonly binary?: boolean;
   readonly cmdParam?: Asked;
   readonly inStream?: object;
   resolve?: Method | null;
@@ -78,7 +81,7 @@ export function mariadb(): Instrumentation {
     patch(exports, _specifier, sensors) {
       const database = databaseSensor(sensors);
       const { connection, pool } = classesOf(exports);
-      done.once(connection, (prototype) => patchConnection(prototype, database));
+      done.once(connection, (prototype) => patchConnection(prototype, database, sqlComment(sensors.config)));
       done.once(pool, (prototype) => {
         const pools = poolSensor(sensors, poolReader);
         return [...patchPool(prototype, database, pools), pools.stop];
@@ -137,10 +140,15 @@ function connectionTarget(connection: Connection): DatabaseTarget {
 const covered = new WeakSet<object>();
 let isInBatch = false;
 
-function patchConnection(prototype: object, database: Database): (() => void)[] {
+/** The same with another text, where there is one. */
+function commented(asked: Asked, text: string): Asked {
+  return asked.sql === text ? asked : { ...asked, sql: text };
+}
+
+function patchConnection(prototype: object, database: Database, comment: SqlComment): (() => void)[] {
   /** Of what may take several commands. */
   const whole =
-    (isBatch: boolean) =>
+    (isBatch: boolean, isText = false) =>
     (original: Method): Method =>
       function (this: Connection, asked: Asked, resolve: Method, reject: Method, ...rest) {
         const caller = activeContext();
@@ -152,17 +160,18 @@ function patchConnection(prototype: object, database: Database): (() => void)[] 
         const call =
           typeof sql === 'string' ? database.start(connectionTarget(this), sql, caller, size) : undefined;
         if (call === undefined) return original.call(this, asked, resolve, reject, ...rest);
-        covered.add(asked);
+        const sent = isText ? commented(asked, comment(sql as string, call.context)) : asked;
+        covered.add(sent);
         const rows = isBatch ? () => undefined : rowsOf;
         const [done, failed] = ending(call, caller, resolve, reject, rows);
-        return runIn(call.context, () => original.call(this, asked, done, failed, ...rest));
+        return runIn(call.context, () => original.call(this, sent, done, failed, ...rest));
       };
 
   /** A connection keeps the way it adds commands, so this may be called after it was taken back. */
   let isPatched = true;
   const add = (original: Method): Method =>
     function (this: Connection, command: Command, ...rest) {
-      if (isPatched) follow(database, this, command);
+      if (isPatched) follow(database, comment, this, command);
       return original.call(this, command, ...rest);
     };
 
@@ -192,7 +201,7 @@ function patchConnection(prototype: object, database: Database): (() => void)[] 
   const opening = { database, target: connectionTarget, fault: faultOf };
   return [
     override<Method>(prototype, 'connect', openedByNobody(opening)),
-    override<Method>(prototype, 'query', whole(false)),
+    override<Method>(prototype, 'query', whole(false, true)),
     override<Method>(prototype, 'prepareExecute', whole(false)),
     override<Method>(prototype, 'batch', whole(true)),
     override<Method>(prototype, 'prepare', prepare),
@@ -226,13 +235,14 @@ function ending(
 }
 
 /** One command that is a statement of the app's own; whatever it calls or emits belongs to its caller. */
-function follow(database: Database, connection: Connection, command: Command): void {
+function follow(database: Database, comment: SqlComment, connection: Connection, command: Command): void {
   const { sql, cmdParam, resolve, reject } = command;
   if (typeof sql !== 'string' || cmdParam === undefined || covered.has(cmdParam)) return;
   if (connection.status === settingUp) return;
   covered.add(cmdParam);
   const caller = activeContext();
   const call = database.start(connectionTarget(connection), sql, caller);
+  if (call !== undefined && command.binary === false) command.sql = comment(sql, call.context);
   const streamed = watchStream(command, caller);
   if (call !== undefined && resolve && reject) {
     const rows = (result: unknown) => streamed() ?? rowsOf(result);

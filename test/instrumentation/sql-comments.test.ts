@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { TraceFlags, trace } from '@opentelemetry/api';
 import { expect } from 'chai';
+import { mariadb } from '../../instrumentation/mariadb.ts';
 import { mysql } from '../../instrumentation/mysql.ts';
 import { pg } from '../../instrumentation/pg.ts';
 import { sqlComment } from '../../instrumentation/sql-comment.ts';
@@ -85,6 +86,33 @@ describe('statements with their trace', () => {
     await new Promise((resolve) => query.on('end', resolve));
     expect(submitted).to.deep.equal([text]);
     await client.end();
+    expect(JSON.stringify(process.calls().map(({ attributes }) => attributes))).to.not.include('traceparent');
+  });
+
+  it('reach MariaDB by its own connector in both faces, but not what is prepared', async function () {
+    await requireMariadb(this);
+    start(mariadb());
+    const place = { host: '127.0.0.1', user: 'root', database: 'test' };
+    const connection = await require('mariadb').createConnection(place);
+    const plain = require('mariadb/callback').createConnection(place);
+    const sql = 'SELECT info FROM information_schema.processlist WHERE id = connection_id() AND 1 = ?';
+    const seen = `${sql.replace('?', '1')} `;
+    const options = { sql };
+    for (const form of [sql, options]) {
+      const [row] = await connection.query(form, [1]);
+      expect(row.info).to.equal(`${seen}${last()}`);
+    }
+    expect(options).to.deep.equal({ sql });
+    const [streamed] = await connection.queryStream(sql, [1]).toArray();
+    expect(streamed.info).to.equal(`${seen}${last()}`);
+    const [row] = await new Promise<any>((resolve, reject) =>
+      plain.query(sql, [1], (error: unknown, rows: unknown) => (error ? reject(error) : resolve(rows))),
+    );
+    expect(row.info).to.equal(`${seen}${last()}`);
+    const [prepared] = await connection.execute(sql, [1]);
+    expect(prepared.info).to.not.include('traceparent');
+    await connection.end();
+    plain.end();
     expect(JSON.stringify(process.calls().map(({ attributes }) => attributes))).to.not.include('traceparent');
   });
 
