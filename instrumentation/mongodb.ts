@@ -131,7 +131,8 @@ function commandWith(database: Database): (original: Method) => Method {
       if (operation === undefined || silent.has(operation))
         return original.call(this, namespace, command, ...rest);
       const target = targetOf(this, namespace?.db);
-      const call = database.start(target, statementOf(operation, command), activeContext());
+      const statement = statementOf(operation, command);
+      const call = database.start(target, statement, activeContext(), sizeOf(command));
       const answer = original.call(this, namespace, command, ...rest);
       if (call === undefined) return answer;
       return settled(
@@ -192,6 +193,13 @@ function statementOf(operation: string, command: Record<string, unknown>): SqlSt
   const statement = { text: '', operation, collection, summary };
   if (statements.size < mostStatements) statements.set(summary, statement);
   return statement;
+}
+
+/** How many writes one command asks for; in newer drivers they are a part of their own on the wire. */
+function sizeOf({ documents, updates, deletes }: Record<string, any>): number | undefined {
+  const writes = documents ?? updates ?? deletes;
+  const list = Array.isArray(writes) ? writes : writes?.documents;
+  return Array.isArray(list) ? list.length : undefined;
 }
 
 /** Writes that were refused one by one are part of an answer that is no error. */

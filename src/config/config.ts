@@ -293,7 +293,7 @@ export interface Config {
      * none.
      */
     readonly poolWaitMillis: number;
-    /** Whether statements of pg, mysql2 and mysql that are not prepared carry their trace as a comment (sqlcommenter). */
+    /** Whether statements of pg, mysql2, mysql and mariadb that are not prepared carry their trace as a comment (sqlcommenter). */
     readonly comment: 'off' | 'on';
   };
   readonly messaging: {

@@ -101,6 +101,18 @@ describe('mongodb, against a stub of the wire protocol', () => {
       expect(JSON.stringify({ name, attributes, status })).to.not.include('s3cret');
     });
 
+    it('several writes in one command, with their number', async () => {
+      await orders().insertMany([{ _id: 11, name: 's3cret' }, { _id: 12 }, { _id: 13 }]);
+      await orders().insertOne({ _id: 14 });
+      const calls = process.calls();
+      expect(calls.map(({ name }) => name)).to.deep.equal(['insert orders', 'insert orders']);
+      expect(calls.map(({ attributes }) => attributes['db.operation.batch.size'])).to.deep.equal([
+        3,
+        undefined,
+      ]);
+      expect(JSON.stringify(calls.map(({ attributes }) => attributes))).to.not.include('s3cret');
+    });
+
     it('a write that is refused inside an answer, without the document that the server quotes', async () => {
       const error = await caught(orders().insertOne({ _id: 1, name: 's3cret' }));
       expect(error.code).to.equal(11000);
