@@ -22,6 +22,7 @@ import { type Ear, ear, eventually } from '../support/otlp-items.ts';
 
 interface Given {
   readonly ratio?: number;
+  readonly perSecond?: number;
   readonly tail?: Partial<TailConfig>;
   readonly seer?: SpanProcessor;
 }
@@ -31,10 +32,11 @@ const never = '0af7651916cd43dd8400000000000001';
 const always = '0af7651916cd43dd84ffffffffffffff';
 
 /** The tracer, the logger's pipeline and what stands between them and those who send. */
-function tailed({ ratio = 0, tail: wanted = {}, seer }: Given = {}) {
+function tailed({ ratio = 0, perSecond = Infinity, tail: wanted = {}, seer }: Given = {}) {
   const config: Config['traces'] = {
     ...defaults.traces,
     samplerArg: ratio,
+    tracesPerSecond: perSecond,
     tail: { ...defaults.traces.tail, ...wanted },
   };
   const spans: ReadableSpan[] = [];
@@ -200,6 +202,15 @@ describe('tail sampling', () => {
       remote(always, 2),
     );
     expect(at.messages()).to.deep.equal(['of a trace that is kept']);
+  });
+
+  it('picks no more a second than it may: what is beyond waits, and says no threshold', () => {
+    at = tailed({ ratio: 1, perSecond: 0.01 });
+    at.work('picked', () => undefined);
+    at.work('beyond', () => undefined);
+    at.work('beyond, and failed', () => log.error('failed'));
+    expect(at.names()).to.deep.equal(['picked', 'beyond, and failed']);
+    expect(at.spans.map((span) => span.spanContext().traceState)).to.deep.equal([undefined, undefined]);
   });
 
   it('keeps what its caller keeps, and decides by itself where the caller does not', () => {
