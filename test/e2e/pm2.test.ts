@@ -70,6 +70,7 @@ describe('pm2 in cluster mode', function () {
     [port, scraped, admin] = [await freePort(), await freePort(), await freePort()];
     env = cleanEnvironment({
       PM2_HOME: join(folder, 'home'),
+      TMPDIR: folder,
       PM2_DISABLE_VERSION_CHECK: 'true',
       PORT: String(port),
       OTEL_EXPORTER_PROMETHEUS_PORT: String(scraped),

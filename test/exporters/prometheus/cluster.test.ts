@@ -117,7 +117,10 @@ describe('metrics of a cluster', function () {
       OTEL_METRICS_EXPORTER: 'prometheus',
       OTEL_EXPORTER_PROMETHEUS_PORT: String(await freePort()),
     };
-    const ended = await runNode(['app.cjs'], { cwd: folder, env: { ...env, SONDE_OTLP: 'off' } });
+    const ended = await runNode(['app.cjs'], {
+      cwd: folder,
+      env: { ...env, SONDE_OTLP: 'off', TMPDIR: folder },
+    });
     expect(ended.stderr).to.equal('');
     expect(ended.lines.filter((line) => 'page' in line)).to.deep.equal([{ page: '# HELP target_info T' }]);
   });
