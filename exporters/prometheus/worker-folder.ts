@@ -26,6 +26,7 @@ const prefix = 'sonde-workers-';
 
 export class WorkerFolder {
   readonly #path: string;
+  #told = 0;
 
   private constructor(path: string) {
     this.#path = path;
@@ -64,7 +65,8 @@ export class WorkerFolder {
 
   /** Keeps what a worker tells for the case that it is killed before it tells again. */
   async remember(id: string, text: string): Promise<void> {
-    const part = join(this.#path, `${id}.part`);
+    // Two that ask at once must not write into one file.
+    const part = join(this.#path, `${id}-${++this.#told}.part`);
     await fs.promises.writeFile(part, text, { mode: 0o600 });
     await fs.promises.rename(part, this.#lastOf(id));
   }

@@ -47,9 +47,9 @@ describe('workers without a primary of Sonde', () => {
   });
   afterEach(() => {
     for (const each of joined.splice(0)) each.leave([]);
-    for (const name of readdirSync(folder)) rmSync(join(folder, name));
+    for (const name of readdirSync(folder)) rmSync(join(folder, name), { force: true });
   });
-  after(() => rmSync(folder, { recursive: true }));
+  after(() => rmSync(folder, { recursive: true, force: true }));
 
   it('tell the same sum, whichever is asked, and keep what one of them leaves (A68)', async () => {
     const [first, second] = [worker(1, 3), worker(2, 4)];
@@ -70,7 +70,9 @@ describe('workers without a primary of Sonde', () => {
     const { siblings, collect } = worker(2, 4);
     await first.siblings.gather(await first.collect());
     await siblings.gather(await collect());
-    const own = readdirSync(folder).find((name) => /^2-.*\.json$/.test(name))!;
+    const kept = () => readdirSync(folder).find((name) => /^2-.*\.json$/.test(name));
+    while (kept() === undefined) await new Promise(setImmediate);
+    const own = kept()!;
     const told = readFileSync(join(folder, own));
     siblings.leave([]);
     await leaveSocket(path);
