@@ -9,6 +9,7 @@ import { nodeVersions } from '../support/nodes.ts';
 import { appFolder } from '../support/tarball.ts';
 
 const root = join(import.meta.dirname, '../..');
+const compiler = join(root, 'node_modules/typescript/bin/tsc');
 const doors = ['sonde', 'sonde/register', 'sonde/testing'];
 /** What Node.js adds to every CommonJS module that is imported. */
 const added = ['default', 'module.exports'];
@@ -41,7 +42,7 @@ describe('the doors of the package', function () {
         const names = (JSON.parse(ended.stdout) as string[]).filter((name) => !added.includes(name));
         writeFileSync(join(folder, 'claim.mts'), claim(door, names));
         const flags = ['--noEmit', '--strict', '--module', 'nodenext', '--types', 'node'];
-        execFileSync(join(root, 'node_modules/.bin/tsc'), [...flags, '--ignoreConfig', 'claim.mts'], {
+        execFileSync(compiler, [...flags, '--ignoreConfig', 'claim.mts'], {
           cwd: folder,
           encoding: 'utf8',
         });
