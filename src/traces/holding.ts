@@ -49,6 +49,13 @@ interface HeldTrace {
   bytes: number;
 }
 
+/** Names of counters are made once: a fresh text is hashed at each look into the map. */
+const keptBy: Readonly<Record<Reason, string>> = {
+  error: 'tail.kept.error',
+  slow: 'tail.kept.slow',
+  flag: 'tail.kept.flag',
+  unfinished: 'tail.kept.unfinished',
+};
 const sampled = 1;
 const failed = 2;
 /** One trace alone may not push out all others. */
@@ -68,6 +75,8 @@ export class Holding {
   readonly #traces = new Map<string, HeldTrace>();
   readonly #verdicts = new Verdicts(verdictsRemembered);
   #bytes = 0;
+  /** Nothing is too old before that. */
+  #dueAt = 0;
   #timer: NodeJS.Timeout | undefined;
   #untold = 0;
   #quietUntil = 0;
@@ -214,7 +223,7 @@ export class Holding {
   /** In the order in which it came, each kind by itself. */
   #keep(held: HeldTrace, reason: Reason): void {
     this.#close(held, true);
-    diagnostics.count(`tail.kept.${reason}`);
+    diagnostics.count(keptBy[reason]);
     for (const span of held.spans) this.#deliver(span);
     for (const record of held.details) this.#outlets.detail(record);
     for (const record of held.told) this.#outlets.told(record);
@@ -261,10 +270,13 @@ export class Holding {
   }
 
   #decideOld(now: number): void {
+    if (now < this.#dueAt) return;
     for (const held of this.#traces.values()) {
       if (now - held.bornAt < this.#config.maxAgeMillis) break;
       this.#decideEarly(held, 'age', now);
     }
+    const [oldest] = this.#traces.values();
+    this.#dueAt = (oldest?.bornAt ?? now) + this.#config.maxAgeMillis;
   }
 
   /** By what is known: that nothing has failed so far, and how long it has taken already. */
