@@ -27,8 +27,10 @@ import { identityTracerProvider } from './identity-tracer.ts';
 import { redactor } from './redactor.ts';
 import { samplerOf } from './sampler.ts';
 import { spanFindings } from './span-findings.ts';
+import { SpanProcessors } from './span-processors.ts';
 import { stableNames } from './stable-names.ts';
 import { stamper } from './stamper.ts';
+import { tailSampler } from './tail-sampler.ts';
 import { SondeTracerProvider } from './tracer-provider.ts';
 import { openSpans } from './unfinished.ts';
 import { watched } from './watched.ts';
@@ -148,8 +150,11 @@ function takersOf({ config, spans, lines, official }: SdkParts): Takers {
 function tailOf({ config, official }: SdkParts, takers: Takers): TailSampling | undefined {
   if (config.traces.sampler !== 'sonde_tail' || official.sampler !== undefined) return undefined;
   const { tailSampling } = load<typeof import('./tail-sampling.ts')>('tail');
-  const seers = takers.given.length === 0 ? [] : [cleaner, ...takers.given];
-  return tailSampling({ config: config.traces, takers: lastOf(takers), seers });
+  return tailSampling({
+    config: config.traces,
+    takers: new SpanProcessors(lastOf(takers)),
+    seers: takers.given.length === 0 ? undefined : new SpanProcessors([cleaner, ...takers.given]),
+  });
 }
 
 const cleaner = redactor as unknown as SpanProcessor;
@@ -175,7 +180,10 @@ function processorsOf(
 }
 
 function chosenSampler({ config, official }: SdkParts, tail: TailSampling | undefined): Sampler {
-  const own = tail?.sampler ?? samplerOf(config.traces, config.service.name);
+  const own =
+    tail === undefined
+      ? samplerOf(config.traces, config.service.name)
+      : tailSampler(config.traces, tail.isKept);
   if (official.sampler === undefined) return own;
   return guardedSampler(official.sampler, own as OfficialSampler) as Sampler;
 }

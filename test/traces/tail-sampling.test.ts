@@ -16,6 +16,8 @@ import { configureNodes } from '../../src/logs/tree.ts';
 import { batchProcessor } from '../../src/traces/batch-processor.ts';
 import { keepTrace } from '../../src/traces/keep-trace.ts';
 import { redactor } from '../../src/traces/redactor.ts';
+import { SpanProcessors } from '../../src/traces/span-processors.ts';
+import { tailSampler } from '../../src/traces/tail-sampler.ts';
 import { tailSampling } from '../../src/traces/tail-sampling.ts';
 import { SondeTracerProvider } from '../../src/traces/tracer-provider.ts';
 import { type Ear, ear, eventually } from '../support/otlp-items.ts';
@@ -45,10 +47,14 @@ function tailed({ ratio = 0, perSecond = Infinity, tail: wanted = {}, seer }: Gi
   const queue = { add: (span: ReadableSpan) => void spans.push(span), forceFlush: async () => {} };
   const seers = seer === undefined ? [] : [seer];
   const takers = [redactor as unknown as SpanProcessor, batchProcessor(queue), ...seers];
-  const tail = tailSampling({ config, takers, seers });
+  const tail = tailSampling({
+    config,
+    takers: new SpanProcessors(takers),
+    seers: seer === undefined ? undefined : new SpanProcessors([seer]),
+  });
   const provider = new SondeTracerProvider({
     resource: resourceFromAttributes({}),
-    sampler: tail.sampler,
+    sampler: tailSampler(config, tail.isKept),
     ids: idGenerator,
     limits: config.limits,
     processors: [tail.processor],
