@@ -172,12 +172,12 @@ function isBusy(error: unknown): boolean {
   return (error as NodeJS.ErrnoException | undefined)?.code === 'EAGAIN';
 }
 
-/** `node:tty` brings the network stack along, so it is loaded only for what may be a terminal. */
 /** `/dev/null`, known by its number: `node:tty` and the network below it would be loaded for nothing. */
 function isNull({ rdev }: fs.BigIntStats): boolean {
   return process.platform === 'linux' && rdev === 259n;
 }
 
+/** `node:tty` brings the network stack along, so it is loaded only for what may be a terminal. */
 function isTerminal(fd: number): boolean {
   try {
     // Not the plain form: on Node 22, asked in a preload, it makes the next `realpath` of a link come out wrong, and

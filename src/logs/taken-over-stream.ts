@@ -43,10 +43,10 @@ export function takenOverStream(name: StreamName, direct: LineStream): LineStrea
 
   function watch(): void {
     isWatched = true;
-    setTimeout(release, longestHeldMillis).unref();
+    setTimeout(() => quietly(release), longestHeldMillis).unref();
     process.once('exit', () => {
       isOver = true;
-      release();
+      quietly(release);
       quietly(writeQueued);
     });
   }
