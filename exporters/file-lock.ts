@@ -4,6 +4,7 @@
  */
 import fs from 'node:fs';
 import os from 'node:os';
+import { isAlive } from '../src/process-life.ts';
 
 /** Milliseconds. Nobody holds the lock longer than a few renames take. */
 const longestWait = 1000;
@@ -92,14 +93,6 @@ function isOld(path: string): boolean {
     return Date.now() - fs.lstatSync(path).mtimeMs > longestHold;
   } catch {
     return false;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

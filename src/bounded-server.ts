@@ -7,6 +7,7 @@ import { suppressed } from './context/suppression.ts';
 import { diagnostics } from './diagnostics.ts';
 import { ownServer } from './own-servers.ts';
 import { type PortHolder, parentOf, portHolder } from './port-holder.ts';
+import { isAlive } from './process-life.ts';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -82,13 +83,20 @@ function listening(server: Server, parts: ServerParts): { readonly ready: Promis
   const { host, port } = parts;
   const { promise: ready, resolve } = Promise.withResolvers<void>();
   let timer: NodeJS.Timeout | undefined;
+  let sibling: number | undefined;
   const listen = () => server.listen({ host, port, exclusive: true });
+  const again = () => {
+    timer = setTimeout(listen, waitMillis).unref();
+  };
   const onError = (error: NodeJS.ErrnoException) => {
     resolve();
+    // To find out who has a port takes milliseconds, and a sibling has it for days.
+    if (error.code === 'EADDRINUSE' && sibling !== undefined && isAlive(sibling)) return again();
     const holder = error.code === 'EADDRINUSE' ? portHolder(port) : undefined;
     const kin = holder && kinshipWith(holder.id);
     if (kin === undefined) tellOf(error, holder, parts);
-    if (kin === 'sibling') timer = setTimeout(listen, waitMillis).unref();
+    sibling = kin === 'sibling' ? holder?.id : undefined;
+    if (sibling !== undefined) again();
   };
   server.on('error', onError).once('listening', () => {
     server.off('error', onError).on('error', () => undefined);

@@ -7,6 +7,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
 import type { CollectedScope } from '../../src/metrics/collected.ts';
+import { isAlive } from '../../src/process-life.ts';
 import { addUp, lasting } from './merge.ts';
 
 /** What the dead have counted. */
@@ -140,14 +141,6 @@ function holderOf(file: string): number {
     return Number(fs.readFileSync(file, 'utf8')) || process.pid;
   } catch {
     return process.pid;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

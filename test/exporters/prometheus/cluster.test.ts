@@ -152,6 +152,48 @@ describe('metrics of a cluster', function () {
     expect([ended.code, ended.stderr, ended.lines]).to.deep.equal([0, '', [{ sum: '2' }]]);
   });
 
+  it('are on the port of one worker where the primary has no Sonde, and the others ask once who that is (A68)', async () => {
+    const folder = appFolder([]);
+    const script = `
+      const cluster = require('node:cluster');
+      const fs = require('node:fs');
+      const net = require('node:net');
+      const count = (target, name, isMeant) => {
+        const original = target[name];
+        const counted = { times: 0 };
+        target[name] = function (...args) {
+          if (isMeant(args)) counted.times++;
+          return original.apply(this, args);
+        };
+        return counted;
+      };
+      if (cluster.isPrimary) {
+        cluster.setupPrimary({ execArgv: ['--require', 'sonde/register'] });
+        const serves = () => fetch('http://127.0.0.1:' + process.env.SONDE_ADMIN_PORT + '/metrics').then(() => true, () => false);
+        const next = async () => (await serves()) ? cluster.fork() : setTimeout(next, 50);
+        cluster.fork();
+        next();
+        cluster.on('message', (_worker, { searches }) => {
+          if (searches === undefined) return;
+          console.log(JSON.stringify({ isOnce: searches <= 1 }));
+          for (const worker of Object.values(cluster.workers)) worker.process.kill('SIGKILL');
+          process.exit();
+        });
+      } else {
+        const searches = count(fs, 'readdirSync', ([path]) => path === '/proc');
+        const attempts = count(net.Server.prototype, 'listen', () => true);
+        const tell = () => attempts.times < 3 ? setTimeout(tell, 50) : process.send({ searches: searches.times });
+        tell();
+      }`;
+    writeFileSync(join(folder, 'app.cjs'), script);
+    const env = { SONDE_ADMIN_PORT: String(await freePort()), SONDE_OTLP: 'off' };
+    const ended = await runNode(['app.cjs'], { cwd: folder, env });
+    expect([ended.code, ended.lines.filter((line) => 'isOnce' in line)]).to.deep.equal([
+      0,
+      [{ isOnce: true }],
+    ]);
+  });
+
   async function scopes(shift = 0): Promise<CollectedScope[]> {
     const { meter, reader } = metered({ views: [{ instrumentName: 'e', aggregation: { type: 5 } }] });
     meter.createUpDownCounter('open').add(1);
