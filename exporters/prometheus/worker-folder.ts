@@ -21,6 +21,7 @@ export interface Buried {
 const mostIds = 200;
 /** At the end of a process nothing else may be waited for. Milliseconds. */
 const lockPatienceMillis = 300;
+const longestWriteMillis = 10_000;
 const staleMillis = 86_400_000;
 const buriedName = 'gone.json';
 const prefix = 'sonde-workers-';
@@ -58,10 +59,18 @@ export class WorkerFolder {
 
   /** Whoever has listened and has not said farewell. */
   ids(): string[] {
-    return fs
-      .readdirSync(this.#path)
+    return this.#names()
       .filter((name) => name.endsWith('.sock'))
       .map((name) => name.slice(0, -'.sock'.length));
+  }
+
+  /** None where somebody has cleared the temporary files away. */
+  #names(): string[] {
+    try {
+      return fs.readdirSync(this.#path);
+    } catch {
+      return [];
+    }
   }
 
   /** Keeps what a worker tells for the case that it is killed before it tells again. */
@@ -81,7 +90,7 @@ export class WorkerFolder {
     return this.#read<Buried>(join(this.#path, buriedName)) ?? { ids: [], scopes: [] };
   }
 
-  /** Adds what a dead worker has counted to the sum, once. False where another process is at it for too long. */
+  /** Adds what a dead worker has counted to the sum, once. False where another process is at it for too long, or the disk is full. */
   bury(id: string, scopes: readonly CollectedScope[], patienceMillis: number = lockPatienceMillis): boolean {
     const lock = join(this.#path, 'lock');
     if (!takeLock(lock, patienceMillis)) return false;
@@ -89,10 +98,12 @@ export class WorkerFolder {
       const before = this.buried();
       if (!before.ids.includes(id)) this.#write(before, id, scopes);
       for (const file of [this.socketOf(id), this.#lastOf(id)]) fs.rmSync(file, { force: true });
+      return true;
+    } catch {
+      return false;
     } finally {
       fs.rmSync(lock, { force: true });
     }
-    return true;
   }
 
   /** In one step, so that whoever reads sees the sum before or after, and never half of it. */
@@ -127,20 +138,22 @@ function takeLock(file: string, patienceMillis: number): boolean {
     try {
       fs.writeFileSync(file, String(process.pid), { flag: 'wx', mode: 0o600 });
       return true;
-    } catch {
-      if (!isAlive(holderOf(file))) fs.rmSync(file, { force: true });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') return false;
+      if (!isHeld(file)) fs.rmSync(file, { force: true });
       else if (performance.now() >= end) return false;
       else Atomics.wait(pause, 0, 0, 5);
     }
   }
 }
 
-/** A lock that is empty is being written just now: it counts as ours until it says else. */
-function holderOf(file: string): number {
+/** A lock that is empty is being written just now; one that stays so was left by a full disk. */
+function isHeld(file: string): boolean {
   try {
-    return Number(fs.readFileSync(file, 'utf8')) || process.pid;
+    const holder = Number(fs.readFileSync(file, 'utf8'));
+    return holder > 0 ? isAlive(holder) : Date.now() - fs.statSync(file).mtimeMs < longestWriteMillis;
   } catch {
-    return process.pid;
+    return true;
   }
 }
 

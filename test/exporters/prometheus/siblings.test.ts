@@ -1,4 +1,16 @@
-import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -61,6 +73,42 @@ describe('workers without a primary of Sonde', () => {
     second.siblings.leave((await second.collect()).scopeMetrics);
     const { jobs, depth } = figures(await first.siblings.gather(await first.collect()));
     expect([jobs![0], depth]).to.deep.equal([8, [1]]);
+  });
+
+  it('tell their own where the folder has been cleared away, and end as they would', async () => {
+    const { siblings, collect } = worker(1, 3);
+    rmSync(folder, { recursive: true });
+    try {
+      expect(figures(await siblings.gather(await collect())).jobs).to.deep.equal([3]);
+      siblings.leave((await collect()).scopeMetrics);
+    } finally {
+      mkdirSync(folder, { mode: 0o700 });
+    }
+  });
+
+  it('answer and end where the disk refuses the sum', async () => {
+    const { siblings, collect } = worker(1, 3);
+    const dead = net.createServer().listen(join(folder, '2-dead.part'));
+    await once(dead, 'listening');
+    renameSync(join(folder, '2-dead.part'), join(folder, '2-dead.sock'));
+    dead.close();
+    await once(dead, 'close');
+    mkdirSync(join(folder, 'gone.json.part'));
+    try {
+      expect(figures(await siblings.gather(await collect())).jobs).to.deep.equal([3]);
+      siblings.leave((await collect()).scopeMetrics);
+    } finally {
+      rmdirSync(join(folder, 'gone.json.part'));
+    }
+  });
+
+  it('take away a lock that was left empty by a full disk', async () => {
+    const [first, second] = [worker(1, 3), worker(2, 4)];
+    const lock = join(folder, 'lock');
+    writeFileSync(lock, '');
+    utimesSync(lock, new Date(0), new Date(0));
+    second.siblings.leave((await second.collect()).scopeMetrics);
+    expect(figures(await first.siblings.gather(await first.collect())).jobs).to.deep.equal([7]);
   });
 
   it('count one that was killed by what it told last, once', async () => {
