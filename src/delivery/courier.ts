@@ -57,11 +57,13 @@ export class Courier {
   wake(): void {
     const { window } = this.#parts.exporter;
     while (!this.#over && (this.#hands === 0 || (this.#hands < window.size && this.#hasBacklog()))) {
-      this.#hands++;
+      const others = this.#hands++;
       const hand = runIn(unobserved, () => this.#bringAll());
       const before = this.#running;
       // Its value is nothing: a list of values would hold that of every hand before.
       this.#running = hand.then(() => before);
+      // It is gone again: there was nothing.
+      if (this.#hands === others) return;
     }
   }
 
@@ -100,19 +102,23 @@ export class Courier {
   }
 
   async #bringAll(): Promise<void> {
+    const { signal, outbox, exporter } = this.#parts;
     try {
-      let isWorthwhile = true;
-      while (isWorthwhile) isWorthwhile = await this.#bringNext();
+      // To find nothing and to be gone is one step: what is put in between would wake nobody.
+      for (;;) {
+        const run = outbox.take(signal, this.#limits());
+        if (run.length === 0) return;
+        const mayGoOn = await this.#bring(run);
+        if (!mayGoOn || this.#hands > exporter.window.size) return;
+      }
     } finally {
       this.#hands--;
     }
   }
 
-  /** Answers whether these hands are needed any longer. */
-  async #bringNext(): Promise<boolean> {
+  /** Answers whether there may be more to bring. */
+  async #bring(run: Entry[]): Promise<boolean> {
     const { signal, outbox, exporter } = this.#parts;
-    const run = outbox.take(signal, this.#limits());
-    if (run.length === 0) return false;
     this.#handed += countOf(run.filter(({ adopted }) => !adopted));
     const began = performance.now();
     const result = await exporter.export(run);
@@ -129,8 +135,7 @@ export class Courier {
     if (run.some(({ adopted }) => adopted) && !this.#closed)
       await sleep(breathMillis, undefined, { ref: false });
     // What another process left can be left once more.
-    if (this.#over || (this.#closed && outbox.pending(signal).length === 0)) return false;
-    return this.#hands <= exporter.window.size;
+    return !this.#over && (!this.#closed || outbox.pending(signal).length > 0);
   }
 
   /** All that is under way at a time is about as large as one request may be. */
