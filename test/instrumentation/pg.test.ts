@@ -226,7 +226,7 @@ describe('pg', () => {
           fresh.on('error', () => {});
           await fresh.connect();
           const error = process.within('asker', () => caught(ask(fresh)));
-          const isUnderWay = `SELECT ${how}(pid) FROM pg_stat_activity WHERE pid = $1 AND query = $2`;
+          const isUnderWay = `SELECT ${how}(pid) FROM pg_stat_activity WHERE pid = $1 AND query = $2 AND wait_event = 'PgSleep'`;
           while ((await client.query(isUnderWay, [fresh.processID, sleep])).rowCount === 0);
           expect(await error).to.include({ code });
           await fresh.end().catch(() => {});
