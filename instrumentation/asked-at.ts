@@ -4,6 +4,7 @@
  */
 import { type Context, createContextKey } from '@opentelemetry/api';
 import { type CallSite, siteIn } from '../src/logs/call-site.ts';
+import { TokenBucket } from '../src/token-bucket.ts';
 import { watched } from '../src/traces/watched.ts';
 
 /** The stack of a call; it is made into text when somebody reads it. */
@@ -19,19 +20,8 @@ const key = createContextKey('sonde.asked-at');
 const deepest = 50;
 const nowhere: CallSite = { pathname: '', line: 0, functionName: '' };
 
-const stacksPerSecond = 200;
-let stacksLeft = stacksPerSecond;
-let countedAt = 0;
-
 /** Whether there is time for one more stack: some at once, and then so many a second. */
-function isAffordable(): boolean {
-  const now = performance.now();
-  stacksLeft = Math.min(stacksPerSecond, stacksLeft + ((now - countedAt) * stacksPerSecond) / 1000);
-  countedAt = now;
-  if (stacksLeft < 1) return false;
-  stacksLeft--;
-  return true;
-}
+const affordable = new TokenBucket(200);
 
 /** To be called in the asking call itself. */
 export function askedHere(context?: Context): AskedAt {
@@ -65,7 +55,7 @@ const freshMillis = 10_000;
 
 /** As `askedHere` for what is seldom told. `statement`: the same object for the same statement. */
 export function askedLately(statement: object, context: Context): AskedAt {
-  if (!isAffordable()) {
+  if (!affordable.take()) {
     const asking = before(context);
     if (asking === undefined) return { lately: seen.get(statement)?.place };
     note(statement, asking);
@@ -87,7 +77,7 @@ function note(statement: object, site: AskedAt): void {
 
 /** The context in which a pool calls back: what is asked there was asked here. */
 export function askingHere(context: Context): Context {
-  return watched.spans.size > 0 || isAffordable() ? context.setValue(key, askedHere()) : context;
+  return watched.spans.size > 0 || affordable.take() ? context.setValue(key, askedHere()) : context;
 }
 
 /** The nearest place of the app. */

@@ -3,6 +3,7 @@ import { rootContext, runIn } from '../context/context.ts';
 import { stampOf } from '../context/correlation.ts';
 import { suppressed } from '../context/suppression.ts';
 import { diagnostics } from '../diagnostics.ts';
+import { TokenBucket } from '../token-bucket.ts';
 import { severity } from './levels.ts';
 import { forward, type Processor } from './pipeline.ts';
 import { parseRates, type Rate } from './rates.ts';
@@ -14,30 +15,22 @@ const millisOf: Readonly<Record<Rate['unit'], number>> = { s: 1_000, m: 60_000, 
 const summaryMillis = 60_000;
 const unobserved = suppressed(rootContext);
 
-/** Holds as many tokens as a unit of time has, and fills up evenly. */
+/** What a logger may say, and how much of it was left out. */
 class Bucket {
   readonly name: string;
   readonly rate: Rate;
-  #tokens: number;
-  #filledAt = performance.now();
+  readonly #tokens: TokenBucket;
   #leftOut = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(name: string, rate: Rate) {
     this.name = name;
     this.rate = rate;
-    this.#tokens = rate.count;
+    this.#tokens = new TokenBucket(rate.count, millisOf[rate.unit]);
   }
 
   take(): boolean {
-    const at = performance.now();
-    const { count, unit } = this.rate;
-    this.#tokens = Math.min(count, this.#tokens + ((at - this.#filledAt) * count) / millisOf[unit]);
-    this.#filledAt = at;
-    if (this.#tokens >= 1) {
-      this.#tokens--;
-      return true;
-    }
+    if (this.#tokens.take()) return true;
     this.#leftOut++;
     diagnostics.count('logs.dropped.rate');
     this.#timer ??= runIn(unobserved, () => setTimeout(() => this.tell(), summaryMillis).unref());

@@ -7,9 +7,9 @@ import {
   type TraceState,
 } from '@opentelemetry/api';
 import { diagnostics } from '../diagnostics.ts';
+import { TokenBucket } from '../token-bucket.ts';
 import { readOt, withThreshold } from './ot-state.ts';
 import { randomnessOf, thresholdOf } from './threshold.ts';
-import { TokenBucket } from './token-bucket.ts';
 
 /** OpenTelemetry's `SamplingDecision`. */
 export const decisions = { drop: 0, record: 1, sample: 2 } as const;

@@ -1,11 +1,11 @@
 /** The sampler `sonde_tail`: what it picks beforehand, and what is to wait. */
 import { TraceFlags } from '@opentelemetry/api';
 import type { Config } from '../config/config.ts';
+import { TokenBucket } from '../token-bucket.ts';
 import { type Answer, type Decide, decisions, followed, keep } from './decide.ts';
 import { readOt, withThreshold } from './ot-state.ts';
 import { type OwnSampler, parentIn, samplerOf } from './sampler.ts';
 import { randomnessOf, thresholdOf } from './threshold.ts';
-import { TokenBucket } from './token-bucket.ts';
 
 type IsKept = (traceId: string) => boolean;
 

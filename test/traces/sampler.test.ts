@@ -4,12 +4,12 @@ import fc from 'fast-check';
 import { type Config, defaults } from '../../src/config/config.ts';
 import { idGenerator } from '../../src/context/ids.ts';
 import { parseTracestate } from '../../src/context/tracestate.ts';
+import { TokenBucket } from '../../src/token-bucket.ts';
 import { type Answer, decisions } from '../../src/traces/decide.ts';
 import { identityTracerProvider } from '../../src/traces/identity-tracer.ts';
 import { readOt } from '../../src/traces/ot-state.ts';
 import { samplerOf } from '../../src/traces/sampler.ts';
 import type { SamplingRule } from '../../src/traces/sampling-rule.ts';
-import { TokenBucket } from '../../src/traces/token-bucket.ts';
 
 type Settings = Partial<Config['traces']>;
 
