@@ -5,6 +5,7 @@
 import { earlyLogs } from '../config/early.ts';
 import { shared } from '../slot.ts';
 import { type Format, lineFormat } from './format.ts';
+import { heldRecord } from './held-record.ts';
 import { spellForFormat } from './levels.ts';
 import { type LineStream, lineStream } from './line-stream.ts';
 import { addFollower, addPrinter, deliver, forward, setSinks } from './pipeline.ts';
@@ -82,17 +83,7 @@ function earlySink(record: LogRecord): void {
 
 function hold(record: LogRecord): void {
   if (early.held.length === 0) setImmediate(mainHasRun).unref();
-  early.held.push(frozen(record));
-}
-
-/** The caller may change its object before the record is written. */
-function frozen(record: LogRecord): LogRecord {
-  if (record.fields === undefined) return record;
-  try {
-    return { ...record, fields: { ...record.fields } };
-  } catch {
-    return record;
-  }
+  early.held.push(heldRecord(record));
 }
 
 /** A CommonJS main module that is still being loaded has time left: the event loop turned before it began. */
@@ -121,5 +112,5 @@ function print(record: LogRecord): void {
 function keep(record: LogRecord): void {
   const { printed } = early;
   if (printed.length > 0 && record.time - printed[0]!.time > keptFor) early.printed = [];
-  else if (printed.length < mostHeld) printed.push(frozen(record));
+  else if (printed.length < mostHeld) printed.push(heldRecord(record));
 }

@@ -9,6 +9,7 @@ import { rootContext, runIn } from '../context/context.ts';
 import { suppressed } from '../context/suppression.ts';
 import { diagnostics } from '../diagnostics.ts';
 import { isNeverHeld } from '../logs/details.ts';
+import { heldRecord } from '../logs/held-record.ts';
 import type { LogRecord } from '../logs/record.ts';
 import { weightOf } from '../logs/record-weight.ts';
 import type { HeldState } from '../sonde.ts';
@@ -209,7 +210,7 @@ export class Holding {
     const held = this.#traces.get(traceId);
     if (held !== undefined) {
       if (held[as] === none) held[as] = [];
-      held[as].push(withOwnFields(record));
+      held[as].push(heldRecord(record));
       this.#weigh(held, weightOf(record));
       return false;
     }
@@ -319,14 +320,4 @@ function later(millis: number, work: () => void): NodeJS.Timeout {
 /** Whether the span has no parent in this process. */
 function isLocalRoot({ parentSpanContext }: StartedSpan): boolean {
   return parentSpanContext === undefined || parentSpanContext.isRemote === true;
-}
-
-/** The caller may change its object before the record is written. */
-function withOwnFields(record: LogRecord): LogRecord {
-  if (record.fields === undefined) return record;
-  try {
-    return { ...record, fields: { ...record.fields } };
-  } catch {
-    return record;
-  }
 }
