@@ -47,8 +47,8 @@ export class WorkerFolder {
     );
     removeStale(base);
     fs.mkdirSync(path, { recursive: true, mode: 0o700 });
-    const { uid, mode } = fs.lstatSync(path);
-    const isOurs = fs.lstatSync(path).isDirectory() && uid === process.geteuid?.() && (mode & 0o077) === 0;
+    const found = fs.lstatSync(path);
+    const isOurs = found.isDirectory() && found.uid === process.geteuid?.() && (found.mode & 0o077) === 0;
     if (!isOurs) throw new Error(`${path} is not a folder of this user alone`);
     return new WorkerFolder(path);
   }
